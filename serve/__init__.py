@@ -1,0 +1,1 @@
+"""Hardware, plan, command lines, supervised engines."""
