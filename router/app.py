@@ -1,0 +1,123 @@
+"""The router as a FastAPI application: routes, life span, and the one boundary where errors become answers."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+from starlette.routing import Route
+
+from router import metrics as exposition
+from router.dialect import error_body
+from router.errors import InternalError, MethodNotAllowed, RequestError, UnknownPath
+from router.fleet import Fleet
+from router.headers import request_id
+from router.metrics import Metrics
+from router.names import Names
+from router.proxy import Proxy
+from router.upstream import Upstream
+from router.values import PATHS, POOLS
+from router.watch import Watch
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+    from router.config import RouterConfig
+
+
+def build(config: RouterConfig) -> FastAPI:
+    """The application for `config`. It connects to nothing until its life span begins."""
+    fleet = Fleet()
+    metrics = Metrics(fleet)
+    names = Names(config, fleet, created=int(time.time()))
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        upstream = Upstream(config.router)
+        watching = asyncio.create_task(Watch(config, fleet, upstream).run())
+        proxy = Proxy(config.router.max_body_bytes, fleet, names, upstream, metrics)
+        app.router.routes += [Route(path, proxy, methods=["POST"]) for path in PATHS]
+        yield
+        watching.cancel()
+        await asyncio.gather(watching, return_exceptions=True)
+        await upstream.close()
+
+    app = FastAPI(openapi_url=None, lifespan=lifespan)
+    app.add_middleware(RequestIds)
+    app.add_exception_handler(RequestError, _answer_request_error)
+    app.add_exception_handler(HTTPException, _answer_http_error)
+    app.add_exception_handler(Exception, _answer_bug)
+    _add_pages(app, fleet, names, metrics)
+    return app
+
+
+def _add_pages(app: FastAPI, fleet: Fleet, names: Names, metrics: Metrics) -> None:
+    @app.get("/health")
+    async def health() -> dict[str, str]:
+        return {"status": "alive"}
+
+    @app.get("/ready")
+    async def ready() -> JSONResponse:
+        pools = {pool: [replica.ready for replica in fleet.snapshot(pool)] for pool in POOLS}
+        everywhere = all(any(states) for states in pools.values())
+        counts = {pool: {"ready": sum(states), "replicas": len(states)} for pool, states in pools.items()}
+        return JSONResponse({"ready": everywhere, "pools": counts}, 200 if everywhere else 503)
+
+    @app.get("/metrics")
+    async def scrape() -> Response:
+        return Response(metrics.render(), media_type=exposition.CONTENT_TYPE)
+
+    @app.get("/v1/models")
+    async def models() -> dict[str, Any]:
+        return {"object": "list", "data": names.cards()}
+
+    @app.get("/v1/models/{model:path}")
+    async def model(model: str) -> dict[str, Any]:
+        return names.card(model)
+
+
+class RequestIds:
+    """Gives every request an id, the client's own where it sent a fit one, and every answer that id as `x-request-id`."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return await self._app(scope, receive, send)
+        identity = scope["duet_request_id"] = request_id(scope["headers"]) or uuid.uuid4().hex.encode()
+
+        async def send_with_id(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message.get("headers", ()), (b"x-request-id", identity)]
+            await send(message)
+
+        return await self._app(scope, receive, send_with_id)
+
+
+async def _answer_request_error(_: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestError)  # noqa: S101 the handler is registered for this class
+    return Response(error_body(error, None), error.status, media_type="application/json")
+
+
+async def _answer_http_error(request: Request, error: Exception) -> Response:
+    """Starlette's own refusals: a path or a method that is not on the list."""
+    asked = f"{request.method} {request.url.path}"
+    wrong_method = isinstance(error, HTTPException) and error.status_code == 405
+    ours = MethodNotAllowed(f"Method not allowed: {asked}") if wrong_method else UnknownPath(f"Unknown request URL: {asked}")
+    response = await _answer_request_error(request, ours)
+    response.headers.update(getattr(error, "headers", None) or {})
+    return response
+
+
+async def _answer_bug(request: Request, _: Exception) -> Response:
+    """Starlette logs the traceback after this."""
+    return await _answer_request_error(request, InternalError("The router failed; its log has the details"))

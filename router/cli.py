@@ -1,0 +1,113 @@
+"""`python -m router serve | route`: the only place that reads the command line."""
+
+from __future__ import annotations
+
+import logging
+import socket
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import msgspec
+import typer
+import uvicorn
+from msgspec import Struct
+
+from router import app as application
+from router.classify import classify
+from router.config import RouterConfig, load
+from router.errors import ConfigError, DuetError, PortInUse
+from router.values import View
+
+commands = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+DEFAULT_CONFIG = Path("duet.yaml")
+ConfigOption = Annotated[Path | None, typer.Option("--config", help="The configuration file; ./duet.yaml if it is there.")]
+
+
+@commands.command()
+def serve(config: ConfigOption = None) -> None:
+    """Start the router alone, in front of the replicas that the configuration names."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    settings = load(config or (DEFAULT_CONFIG if DEFAULT_CONFIG.is_file() else None))
+    listener = _listen(settings)
+    server = uvicorn.Server(_server_config(settings))
+    server.run(sockets=[listener])
+    if not server.started:
+        raise typer.Exit(1)
+
+
+def _listen(settings: RouterConfig) -> socket.socket:
+    """Binds before anything else starts, so that a port in use is the first thing said and not the last."""
+    host, port = settings.router.host, settings.router.port
+    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise PortInUse(f"router.port: {port}: cannot listen on {host}: {error.strerror}") from error
+    return listener
+
+
+def _server_config(settings: RouterConfig) -> uvicorn.Config:
+    return uvicorn.Config(
+        application.build(settings),
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        log_config=None,
+        log_level="warning",
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=settings.router.drain_s,
+    )
+
+
+class Row(Struct):
+    """A prompt to decide on: its text, its count of pictures, and an id that is given back."""
+
+    text: str
+    images: int = 0
+    id: str | int | None = None
+
+
+@commands.command()
+def route(
+    jsonl: Annotated[
+        Path,
+        typer.Option(
+            "--jsonl", help="Rows with `text` and `images` (a count), one JSON object a line; - reads standard input."
+        ),
+    ],
+) -> None:
+    """Print what would be decided about each row of a file: pool, reason, score. No server is asked."""
+    lines = sys.stdin.buffer if str(jsonl) == "-" else _open(jsonl)
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            sys.stdout.buffer.write(_decide(line, f"{jsonl}:{number}") + b"\n")
+
+
+def _open(path: Path) -> list[bytes]:
+    try:
+        return path.read_bytes().splitlines()
+    except OSError as error:
+        raise ConfigError(f"--jsonl: {path}: {error.strerror}") from error
+
+
+def _decide(line: bytes, where: str) -> bytes:
+    try:
+        row = msgspec.json.decode(line, type=Row)
+    except msgspec.DecodeError as error:
+        raise ConfigError(f"{where}: {error}") from error
+    decision = classify(View(text=row.text, images=row.images))
+    said = {"pool": decision.pool, "reason": decision.reason, "score": decision.score}
+    return msgspec.json.encode(({} if row.id is None else {"id": row.id}) | said)
+
+
+def main() -> None:
+    """The one boundary where an error becomes a message and an exit code."""
+    try:
+        commands(prog_name="duet")
+    except DuetError as error:
+        typer.secho(f"duet: {error.message}", err=True, fg="red")
+        sys.exit(error.exit_code)

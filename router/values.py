@@ -1,0 +1,68 @@
+"""Frozen nouns that flow through `router`: what was asked, what was decided, who can answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+PoolName = Literal["instruct", "thinking"]
+POOLS: tuple[PoolName, ...] = ("instruct", "thinking")
+
+Endpoint = Literal["chat_completions", "completions", "responses", "messages"]
+PATHS: dict[str, Endpoint] = {
+    "/v1/chat/completions": "chat_completions",
+    "/v1/completions": "completions",
+    "/v1/responses": "responses",
+    "/v1/messages": "messages",
+}
+
+AUTO_NAMES = ("auto", "qwen3-vl")
+"""Model names that leave the choice of the pool to the router."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What decisions need of a request body; the body itself travels on as the client's bytes.
+
+    `text` is what the user asks: the text parts of the last user turn. `images` counts pictures of that turn. `effort` is
+    `reasoning_effort` (chat), `reasoning.effort` (responses) or `thinking.type` (messages: `none` or `high`).
+    """
+
+    model: str | None = None
+    stream: bool = False
+    text: str = ""
+    images: int = 0
+    effort: str | None = None
+    structured: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The pool, a short code that says why, and how likely (0 to 1) it is that the request needs thinking."""
+
+    pool: PoolName
+    reason: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Served:
+    """What a replica says of itself: the ids it accepts, its context in tokens, and its KV cache in tokens."""
+
+    ids: tuple[str, ...]
+    max_model_len: int | None = None
+    kv_cache_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Replica:
+    """One vLLM server as the router sees it at one moment. What it serves is known while it is ready, and None while it is not."""
+
+    url: str
+    pool: PoolName
+    served: Served | None
+    in_flight: int
+
+    @property
+    def ready(self) -> bool:
+        return self.served is not None

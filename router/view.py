@@ -1,0 +1,175 @@
+"""Request bytes → View: one typed pass with msgspec that reads what decisions need and skips the rest, pictures included.
+
+Schemas: OpenAI's chat completions, completions and responses, Anthropic's messages. They are read leniently: what the router does not
+need it does not judge, the engine does. https://platform.openai.com/docs/api-reference, https://docs.anthropic.com/en/api/messages
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, TypeVar
+
+import msgspec
+from msgspec import Struct
+
+from router.errors import BadRequest
+from router.values import Endpoint, View
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+T = TypeVar("T")
+
+IMAGE_TYPES = frozenset({"image_url", "input_image", "image", "image_pil", "image_embeds"})
+
+
+class _Part(Struct):
+    type: str = "text"
+    text: str | None = None
+
+
+class _Message(Struct):
+    role: str = "user"
+    content: str | list[_Part | str] | _Part | None = None
+
+
+class _ResponseFormat(Struct):
+    type: str = "text"
+
+
+class _Chat(Struct):
+    messages: list[_Message]
+    model: str | None = None
+    stream: bool | None = None
+    reasoning_effort: str | None = None
+    response_format: _ResponseFormat | None = None
+
+
+class _Completion(Struct):
+    prompt: str | list[str | int | list[int]] | None = None
+    model: str | None = None
+    stream: bool | None = None
+
+
+class _Reasoning(Struct):
+    effort: str | None = None
+
+
+class _Responses(Struct):
+    input: str | list[_Message]
+    model: str | None = None
+    stream: bool | None = None
+    reasoning: _Reasoning | None = None
+
+
+class _Thinking(Struct):
+    type: str = "disabled"
+
+
+class _Messages(Struct):
+    messages: list[_Message]
+    model: str | None = None
+    stream: bool | None = None
+    thinking: _Thinking | None = None
+
+
+def read_view(endpoint: Endpoint, body: bytes) -> View:
+    """What decisions need of `body`.
+
+    Raises:
+        BadRequest: `body` is no JSON (`invalid_json`), or a value has a type that no engine takes (`invalid_type`, with the path).
+    """
+    return _READERS[endpoint](body)
+
+
+def _chat(body: bytes) -> View:
+    ask = _decode(_CHAT, body)
+    text, images = _last_user_turn(ask.messages)
+    structured = ask.response_format is not None and ask.response_format.type != "text"
+    return View(ask.model, bool(ask.stream), text, images, ask.reasoning_effort, structured)
+
+
+def _completion(body: bytes) -> View:
+    ask = _decode(_COMPLETION, body)
+    prompts = [ask.prompt] if isinstance(ask.prompt, str) else ask.prompt or []
+    return View(ask.model, bool(ask.stream), "\n".join(prompt for prompt in prompts if isinstance(prompt, str)))
+
+
+def _responses(body: bytes) -> View:
+    ask = _decode(_RESPONSES, body)
+    text, images = (ask.input, 0) if isinstance(ask.input, str) else _last_user_turn(ask.input)
+    return View(ask.model, bool(ask.stream), text, images, ask.reasoning.effort if ask.reasoning else None)
+
+
+def _messages(body: bytes) -> View:
+    ask = _decode(_MESSAGES, body)
+    text, images = _last_user_turn(ask.messages)
+    effort = None if ask.thinking is None else "none" if ask.thinking.type == "disabled" else "high"
+    return View(ask.model, bool(ask.stream), text, images, effort)
+
+
+def _decode(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
+    try:
+        return decoder.decode(body)
+    except msgspec.ValidationError as error:
+        message, _, path = str(error).partition(" - at ")
+        raise BadRequest(f"{message}{path and ' at ' + path}", code="invalid_type", param=_param(path)) from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise BadRequest(f"The request body is not valid JSON: {error}") from error
+
+
+def _param(path: str) -> str | None:
+    return path.strip("`").removeprefix("$").removeprefix(".") or None
+
+
+def _last_user_turn(messages: list[_Message]) -> tuple[str, int]:
+    """The text of the last user message that holds any, and its count of pictures."""
+    for message in reversed(messages):
+        parts = list(_parts(message.content)) if message.role == "user" else []
+        if text := "\n".join(part.text for part in parts if part.text):
+            return text, sum(part.type in IMAGE_TYPES for part in parts)
+    return "", 0
+
+
+def _parts(content: str | list[_Part | str] | _Part | None) -> Iterator[_Part]:
+    if isinstance(content, str):
+        yield _Part(text=content)
+    elif isinstance(content, _Part):
+        yield content
+    elif content is not None:
+        yield from (_Part(text=part) if isinstance(part, str) else part for part in content)
+
+
+_CHAT = msgspec.json.Decoder(_Chat)
+_COMPLETION = msgspec.json.Decoder(_Completion)
+_RESPONSES = msgspec.json.Decoder(_Responses)
+_MESSAGES = msgspec.json.Decoder(_Messages)
+_READERS: dict[Endpoint, Callable[[bytes], View]] = {
+    "chat_completions": _chat,
+    "completions": _completion,
+    "responses": _responses,
+    "messages": _messages,
+}
+
+_MODEL_VALUE = re.compile(rb'"model"\s*:\s*("(?:[^"\\]|\\.)*")')
+
+
+class _Model(Struct):
+    model: str | None = None
+
+
+_MODEL = msgspec.json.Decoder(_Model)
+
+
+def with_model(body: bytes, model: str) -> bytes:
+    """`body` with the value of its own `model` key replaced, and no other byte changed.
+
+    `"model":` can stand in `body` several times (in a tool's schema, say) but never inside a JSON string, where its quotes would be
+    escaped. The right one is the one whose replacement changes what a JSON reader sees.
+    """
+    value = msgspec.json.encode(model)
+    for match in _MODEL_VALUE.finditer(body):
+        edited = body[: match.start(1)] + value + body[match.end(1) :]
+        if _MODEL.decode(edited).model == model:
+            return edited
+    return body
