@@ -7,30 +7,13 @@ the outcome names the reason. What the client says outright (`reasoning_effort`,
 from __future__ import annotations
 
 import math
-import re
-from typing import NamedTuple
 
+from router.cues import BIAS, CUES
 from router.values import Decision, PoolName, View
 
-BIAS = -0.6
 THRESHOLD = 0.5
-ASK_CHARACTERS = 6000
+ASK_CHARACTERS = 4000
 """Longer texts are judged by their two ends, where people put the ask."""
-
-
-class Cue(NamedTuple):
-    """A pattern in the text and what it says: `reason` is the code that clients see."""
-
-    reason: str
-    weight: float
-    pattern: re.Pattern[str]
-
-
-def _cue(reason: str, weight: float, pattern: str) -> Cue:
-    return Cue(reason, weight, re.compile(pattern, re.IGNORECASE | re.MULTILINE))
-
-
-CUES: tuple[Cue, ...] = ()
 
 
 def classify(view: View) -> Decision:
