@@ -6,48 +6,46 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from router.values import PoolName, Replica, Served
+from router.values import Replica
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from router.values import PoolName, Served
+
 
 @dataclass(slots=True)
 class _State:
-    pool: PoolName
     served: Served | None = None  # None: not ready
     in_flight: int = 0
 
 
 class Fleet:
-    """All replicas of both pools, by URL."""
+    """All replicas, by pool and URL. One server may stand in both pools."""
 
     def __init__(self) -> None:
-        self._states: dict[str, _State] = {}
+        self._states: dict[tuple[PoolName, str], _State] = {}
 
     def sync(self, pool: PoolName, urls: Iterable[str]) -> None:
         """Makes `urls` the replicas of `pool`; those that were there before keep their state."""
-        wanted = dict.fromkeys(urls)
-        for url in [url for url, state in self._states.items() if state.pool == pool and url not in wanted]:
-            del self._states[url]
-        for url in wanted:
-            self._states.setdefault(url, _State(pool))
+        wanted = {(pool, url): None for url in urls}
+        for key in [key for key in self._states if key[0] == pool and key not in wanted]:
+            del self._states[key]
+        for key in wanted:
+            self._states.setdefault(key, _State())
 
-    def mark_ready(self, url: str, served: Served) -> None:
-        if url in self._states:
-            self._states[url].served = served
+    def mark_ready(self, replica: Replica, served: Served) -> None:
+        if state := self._states.get((replica.pool, replica.url)):
+            state.served = served
 
-    def mark_down(self, url: str) -> None:
-        if url in self._states:
-            self._states[url].served = None
-
-    def is_ready(self, url: str) -> bool:
-        return url in self._states and self._states[url].served is not None
+    def mark_down(self, replica: Replica) -> None:
+        if state := self._states.get((replica.pool, replica.url)):
+            state.served = None
 
     @contextmanager
-    def lease(self, url: str) -> Iterator[None]:
-        """Counts one request as in flight on `url`, also when the replica leaves the fleet meanwhile."""
-        state = self._states[url]
+    def lease(self, replica: Replica) -> Iterator[None]:
+        """Counts one request as in flight on `replica`, also when it leaves the fleet meanwhile."""
+        state = self._states.get((replica.pool, replica.url), _State())
         state.in_flight += 1
         try:
             yield
@@ -55,13 +53,11 @@ class Fleet:
             state.in_flight -= 1
 
     def snapshot(self, pool: PoolName) -> tuple[Replica, ...]:
-        return tuple(
-            Replica(url, pool, state.served, state.in_flight) for url, state in self._states.items() if state.pool == pool
-        )
+        return tuple(replica for replica in self.all() if replica.pool == pool)
+
+    def all(self) -> tuple[Replica, ...]:
+        return tuple(Replica(url, pool, state.served, state.in_flight) for (pool, url), state in self._states.items())
 
     def served(self, pool: PoolName) -> tuple[Served, ...]:
         """What the ready replicas of `pool` say of themselves."""
         return tuple(replica.served for replica in self.snapshot(pool) if replica.served)
-
-    def urls(self) -> tuple[str, ...]:
-        return tuple(self._states)

@@ -123,7 +123,7 @@ class Proxy:
         scope, url = journey.scope, replica.url
         headers = upstream_headers(scope["headers"], scope["duet_request_id"])
         body = _for_replica(body, view, replica)
-        with self._fleet.lease(url):
+        with self._fleet.lease(replica):
             async with self._upstream.post(url, journey.target(), headers, body) as engine:
                 await relay(engine, journey.outlet())
 
@@ -132,7 +132,7 @@ class Proxy:
             self._metrics.failures.labels(replica.pool, replica.url, error.kind).inc()
             log.warning("%s: %s", journey.scope["duet_request_id"].decode(), error.message)
         if isinstance(error, Unreachable):
-            self._fleet.mark_down(replica.url)
+            self._fleet.mark_down(replica)
 
     def _account(self, journey: Journey) -> None:
         marks, metrics = journey.marks, self._metrics

@@ -52,7 +52,7 @@ class EndWatch:
         """`events` are whole events, as EventBuffer gives them."""
         window = self._tail + events
         self.seen = self.seen or any(mark in window for mark in self._marks)
-        self._tail = events[-1:]
+        self._tail = window[-1:]
 
 
 def with_reasoning_content(data: bytes) -> bytes:

@@ -92,4 +92,4 @@ def mapped_errors(url: str) -> Iterator[None]:
         kind = Unreachable if connecting else Silent
         raise kind(f"The engine at {url} {'did not accept a connection' if connecting else 'fell silent'}") from error
     except (aiohttp.ClientError, OSError) as error:
-        raise UpstreamFailed(f"The engine at {url} broke off: {error or type(error).__name__}") from error
+        raise UpstreamFailed(f"The engine at {url} broke off ({type(error).__name__})") from error

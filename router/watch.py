@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from router.config import RouterConfig
     from router.fleet import Fleet
     from router.upstream import Upstream
+    from router.values import Replica
 
 log = logging.getLogger("duet.router")
 TIMEOUT_S = 5.0
@@ -37,7 +38,7 @@ class Watch:
         for pool, section in self._config.pools.items():
             lists = await asyncio.gather(*(self._resolve(url) for url in section.replicas))
             self._fleet.sync(pool, [url for urls in lists for url in urls])
-        await asyncio.gather(*(self._poll(url) for url in self._fleet.urls()))
+        await asyncio.gather(*(self._poll(replica) for replica in self._fleet.all()))
 
     async def _resolve(self, url: str) -> list[str]:
         """`dns://name:port` → one URL an address; any other URL is itself."""
@@ -52,28 +53,28 @@ class Watch:
         hosts = sorted({str(address[0]) for *_, address in found})
         return [f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}" for host in hosts]
 
-    async def _poll(self, url: str) -> None:
+    async def _poll(self, replica: Replica) -> None:
         try:
-            status, _ = await self._upstream.get(f"{url}/health", TIMEOUT_S)
+            status, _ = await self._upstream.get(f"{replica.url}/health", TIMEOUT_S)
             if status != 200:
-                self._lost(url, f"/health answered {status}")
-            elif not self._fleet.is_ready(url):
-                await self._meet(url)
+                self._lost(replica, f"/health answered {status}")
+            elif not replica.ready:
+                await self._meet(replica)
         except UpstreamFailed as error:
-            self._lost(url, error.message)
+            self._lost(replica, error.message)
 
-    async def _meet(self, url: str) -> None:
-        _, models = await self._upstream.get(f"{url}/v1/models", TIMEOUT_S)
-        _, metrics = await self._upstream.get(f"{url}/metrics", TIMEOUT_S)
+    async def _meet(self, replica: Replica) -> None:
+        _, models = await self._upstream.get(f"{replica.url}/v1/models", TIMEOUT_S)
+        _, metrics = await self._upstream.get(f"{replica.url}/metrics", TIMEOUT_S)
         try:
             served = scrape.served(models, metrics)
         except msgspec.DecodeError as error:
-            self._lost(url, f"/v1/models is not a list of models: {error}")
+            log.warning("%s: /v1/models is not a list of models: %s", replica.url, error)
             return
-        self._fleet.mark_ready(url, served)
-        log.info("%s is ready and serves %s", url, ", ".join(served.ids))
+        self._fleet.mark_ready(replica, served)
+        log.info("%s is ready for %s and serves %s", replica.url, replica.pool, ", ".join(served.ids))
 
-    def _lost(self, url: str, why: str) -> None:
-        if self._fleet.is_ready(url):
-            log.warning("%s is not ready any more: %s", url, why)
-        self._fleet.mark_down(url)
+    def _lost(self, replica: Replica, why: str) -> None:
+        if replica.ready:
+            log.warning("%s is not ready any more: %s", replica.url, why)
+        self._fleet.mark_down(replica)
