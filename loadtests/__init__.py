@@ -1,0 +1,1 @@
+"""A bounded load of pictures against a running Duet: what to ask, how the stream is timed, and the locust run."""

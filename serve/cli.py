@@ -1,0 +1,138 @@
+"""The command `duet`: the only place that reads the command line, and the one boundary where an error becomes an exit code."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import sys
+from enum import StrEnum
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NoReturn
+
+import typer
+from rich.console import Console
+
+from serve.checkpoint import twin as checkpoint_twin
+from serve.config import load
+from serve.errors import DuetError
+from serve.greeting import greeting
+from serve.ports import reachable
+from serve.progress import Progress
+from serve.stack import prepare
+from serve.supervisor import Supervisor
+from serve.values import POOLS
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from serve.config import DuetConfig
+    from serve.stack import Stack
+    from serve.values import PoolName
+
+
+class Pool(StrEnum):
+    """The values of --pool; the parser of the command line takes no literals in a list."""
+
+    INSTRUCT = "instruct"
+    THINKING = "thinking"
+
+
+DEFAULT_CONFIG = Path("duet.yaml")
+PASS_THROUGH = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
+
+app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
+ConfigOption = Annotated[Path | None, typer.Option("--config", help="The configuration file; ./duet.yaml if it is there.")]
+
+
+def _print_version(*, asked: bool) -> None:
+    if asked:
+        typer.echo(f"duet {version('duet-vl')}")
+        raise typer.Exit
+
+
+@app.callback()
+def duet(
+    *,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """One OpenAI-compatible endpoint for Qwen3-VL, an Instruct and a Thinking pool behind it."""
+
+
+@app.command()
+def up(config: ConfigOption = None) -> None:
+    """Start the router and the engines of both pools, and watch over them until Ctrl-C."""
+    _run(config, POOLS, with_router=True)
+
+
+@app.command()
+def serve(
+    config: ConfigOption = None,
+    pool: Annotated[list[Pool] | None, typer.Option("--pool", help="Only this pool's engines; may be given twice.")] = None,
+) -> None:
+    """Start the engines alone, for a router that runs elsewhere."""
+    _run(config, tuple(name for name in POOLS if name in (pool or POOLS)), with_router=False)
+
+
+@app.command()
+def twin(name: str, directory: Annotated[Path, typer.Argument(metavar="DIR")]) -> None:
+    """Write a checkpoint folder with the true shape of a Qwen3-VL model and no weights, for --load-format dummy."""
+    checkpoint_twin.write(name, directory)
+    typer.echo(f"{directory}: {name} without weights; serve it with engine.args: [--load-format, dummy]")
+
+
+@app.command(context_settings=PASS_THROUGH, add_help_option=False)
+def router(context: typer.Context) -> None:
+    """Start the router alone, in front of replicas that run elsewhere."""
+    _become_router("serve", context.args)
+
+
+@app.command(context_settings=PASS_THROUGH, add_help_option=False)
+def route(context: typer.Context) -> None:
+    """Print which pool each prompt of a file would go to."""
+    _become_router("route", context.args)
+
+
+def main() -> None:
+    """Run the command line; a DuetError becomes one message on stderr and its exit code."""
+    try:
+        app(prog_name="duet")
+    except DuetError as error:
+        Console(stderr=True).print(f"duet: {error.message}", style="red", markup=False, highlight=False, soft_wrap=True)
+        sys.exit(error.exit_code)
+
+
+def _become_router(verb: str, arguments: list[str]) -> NoReturn:
+    os.execv(sys.executable, [sys.executable, "-m", "router", verb, *arguments])  # noqa: S606 - no shell is wanted
+
+
+def _run(config_file: Path | None, pools: Collection[PoolName], *, with_router: bool) -> None:
+    console = Console()
+    file = config_file or (DEFAULT_CONFIG if DEFAULT_CONFIG.is_file() else None)
+    config = load(file)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        devices = os.environ.get("CUDA_VISIBLE_DEVICES")
+        stack = prepare(
+            config, file, pools, devices, lambda text: console.print(text, highlight=False), with_router=with_router
+        )
+    except KeyboardInterrupt:
+        return  # nothing has been started yet
+    asyncio.run(_supervise(console, config, stack, with_router=with_router))
+
+
+async def _supervise(console: Console, config: DuetConfig, stack: Stack, *, with_router: bool) -> None:
+    progress = Progress(console, [service.name for service in stack.services])
+    host, port = (config.router.host, config.router.port) if with_router else (stack.plans[0].host, stack.plans[0].port)
+
+    def announce() -> None:
+        progress.close()
+        progress.say(greeting(f"http://{reachable(host)}:{port}", stack.plans, with_router=with_router))
+
+    try:
+        await Supervisor(stack.services, progress).run(announce)
+    finally:
+        progress.close()

@@ -1,0 +1,48 @@
+"""What `duet` prints once everything is ready: addresses, and two commands that work as they stand."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from typing import TYPE_CHECKING
+
+from serve.ports import reachable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from serve.values import EnginePlan
+
+RED_PNG = "iVBORw0KGgoAAAANSUhEUgAAACAAAAAgAQMAAABJtOi3AAAAA1BMVEXcKChLAffeAAAADElEQVR42mNgGNwAAACgAAGO+7G0AAAAAElFTkSuQmCC"
+PICTURE = f"data:image/png;base64,{RED_PNG}"
+MESSAGES = [
+    {
+        "role": "user",
+        "content": [{"type": "image_url", "image_url": {"url": PICTURE}}, {"type": "text", "text": "What colour is this?"}],
+    }
+]
+
+
+def greeting(url: str, plans: Sequence[EnginePlan], *, with_router: bool) -> str:
+    """Compose the text; `url` is where clients go."""
+    served = [f"  {plan.name:<10} http://{reachable(plan.host)}:{plan.port}  {plan.served_names[0]}" for plan in plans]
+    endpoint = [f"  {'endpoint':<10} {url}/v1  models: auto, {', '.join(_names(plans))}"] if with_router else []
+    return "\n".join(["Ready.", *endpoint, *served, "", "Try it:", curl(url), "", python(url), "", "Ctrl-C stops."])
+
+
+def curl(url: str) -> str:
+    """Ask about a picture with curl."""
+    body = json.dumps({"model": "auto", "max_tokens": 64, "messages": MESSAGES})
+    return f"curl {url}/v1/chat/completions -H 'content-type: application/json' -d {shlex.quote(body)}"
+
+
+def python(url: str) -> str:
+    """Ask about a picture with the OpenAI SDK, which vLLM brings along."""
+    client = f'OpenAI(base_url="{url}/v1", api_key="none")'
+    asking = f'{client}.chat.completions.create(model="auto", max_tokens=64, messages={json.dumps(MESSAGES)})'
+    return f"{sys.executable} -c 'from openai import OpenAI; print({asking}.choices[0].message)'"
+
+
+def _names(plans: Sequence[EnginePlan]) -> list[str]:
+    return list(dict.fromkeys(plan.served_names[0] for plan in plans))

@@ -1,0 +1,18 @@
+"""Asks a server whether it is ready. vLLM listens early but answers only when it is."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+import aiohttp
+
+ANSWER_TIMEOUT = aiohttp.ClientTimeout(total=2)
+
+
+async def is_ok(url: str) -> bool:
+    """Tell whether the server answers 200; no answer at all, or none in time, is no."""
+    try:
+        async with aiohttp.ClientSession(timeout=ANSWER_TIMEOUT) as session, session.get(url) as answer:
+            return answer.status == HTTPStatus.OK
+    except (aiohttp.ClientError, TimeoutError):
+        return False

@@ -1,0 +1,43 @@
+"""Decides what becomes of a process that ended by itself. Pure: its history and the time in, one decision out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from serve.values import Exit
+
+WINDOW_S = 600
+MOST_EXITS = 5  # in one window; the next one is the last
+FIRST_PAUSE_S = 1.0
+LONGEST_PAUSE_S = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Restart:
+    """Start it again, after a pause in seconds."""
+
+    after_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """Do not start it again."""
+
+    because: str
+
+
+def decide(exits: Sequence[Exit], now_s: float) -> Restart | GiveUp:
+    """Judge the latest of `exits`, oldest first, at `now_s` on the same clock.
+
+    An engine whose worker died leaves with code 0, so every exit that nobody asked for counts the same.
+    """
+    if not any(end.was_ready for end in exits):
+        return GiveUp("it was never ready")
+    recent = sum(now_s - end.at_s < WINDOW_S for end in exits)
+    if recent > MOST_EXITS:
+        return GiveUp(f"it ended {recent} times within {WINDOW_S // 60} minutes")
+    return Restart(min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2.0 ** max(0, recent - 1)))

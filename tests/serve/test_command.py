@@ -1,0 +1,95 @@
+"""The command line and environment that vLLM gets, and the flags that it is asked about first."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from serve.command import command, flag_names
+from serve.config import DuetConfig
+from serve.flags import parse
+from serve.package import bytecode_env
+from serve.plan import plan
+from serve.values import POOLS, Command, Gpu, Hardware
+
+HELP = (Path(__file__).parent / "data" / "vllm-0.32-help.txt").read_text()
+CPU = Hardware((), 2, 32 << 30)
+T4 = Hardware((Gpu(1, "Tesla T4", 16 << 30, (7, 5)),), 8, 32 << 30)
+
+
+def commands(hardware: Hardware, **config: object) -> dict[str, Command]:
+    plans = plan(DuetConfig(**config), hardware, POOLS)  # type: ignore[arg-type]
+    return {each.name: command(each, ["vllm", "serve"], {}) for each in plans}
+
+
+def value(of: Command, flag: str) -> str:
+    return of.argv[of.argv.index(flag) + 1]
+
+
+def test_the_whole_line_on_a_cpu() -> None:
+    asked = commands(CPU)["thinking"]
+    sizes = {
+        "images_kwargs": {"size": {"shortest_edge": 65536, "longest_edge": 1310720}},
+        "videos_kwargs": {"size": {"shortest_edge": 4096, "longest_edge": 8388608}},
+    }
+    # fmt: off
+    assert asked.argv == (
+        "vllm", "serve", "embedded",
+        "--served-model-name", "duet/embedded-thinking", "qwen3-vl-thinking", "auto", "qwen3-vl",
+        "--host", "127.0.0.1", "--port", "8102",
+        "--kv-cache-dtype", "fp8", "--kv-cache-memory-bytes", "1073741824",
+        "--max-model-len", "8192", "--max-num-seqs", "32",
+        "--enable-chunked-prefill", "--enable-prefix-caching", "--kv-cache-metrics",
+        "--enforce-eager", "--distributed-executor-backend", "uni",
+        "--mm-processor-kwargs", json.dumps(sizes), "--limit-mm-per-prompt", '{"image": 8, "video": 1}',
+        "--allowed-media-domains", "data-urls-only.invalid",
+        "--reasoning-parser", "qwen3", "--enable-auto-tool-choice", "--tool-call-parser", "hermes", "--enable-prompt-tokens-details",
+        "--enable-request-id-headers", "--disable-fastapi-docs", "--disable-access-log-for-endpoints", "/health,/metrics",
+        "--shutdown-timeout", "20",
+    )
+    # fmt: on
+    assert asked.env["VLLM_MEDIA_URL_ALLOW_REDIRECTS"] == "0"
+    assert asked.env["OMP_NUM_THREADS"] == "1"
+
+
+def test_only_thinking_has_a_reasoning_parser() -> None:
+    assert [name for name, asked in commands(CPU).items() if "--reasoning-parser" in asked.argv] == ["thinking"]
+
+
+def test_an_old_gpu() -> None:
+    asked = commands(T4)["instruct"]
+    assert (value(asked, "--kv-cache-dtype"), value(asked, "--dtype")) == ("auto", "half")
+    assert value(asked, "--gpu-memory-utilization") == "0.45"
+    assert (asked.env["CUDA_DEVICE_ORDER"], asked.env["CUDA_VISIBLE_DEVICES"]) == ("PCI_BUS_ID", "1")
+    assert "--enforce-eager" not in asked.argv
+
+
+def test_the_users_flags_come_last() -> None:
+    args = ["--max_model_len=512", "--seed", "1"]
+    assert commands(CPU, pools={"instruct": {"engine": {"args": args}}})["instruct"].argv[-3:] == tuple(args)
+
+
+@pytest.mark.parametrize("hardware", [CPU, T4])
+def test_vllm_knows_every_flag_that_duet_sets(hardware: Hardware) -> None:
+    known = parse(HELP)
+    assert {flag for asked in commands(hardware).values() for flag in flag_names(asked.argv)} - known == set()
+
+
+def test_flags_are_read_as_vllm_reads_them() -> None:
+    line = ["--max_model_len=4", "--compilation-config.mode=3", "--middleware+", "x", "-tp", "2", "--", "-1"]
+    assert [flag for flag in flag_names(line) if flag != "--"] == ["--max-model-len", "--compilation-config", "--middleware"]
+
+
+def test_flags_that_the_help_only_mentions_are_not_known() -> None:
+    known = parse(HELP)
+    assert len(known) == 406
+    assert {"--enable-prefix-caching", "--no-enable-prefix-caching", "--api-server-count", "--served-model-name"} <= known
+    assert "--membind" in HELP
+    assert not {"--membind", "--swap-space", "--json-arg"} & known
+
+
+def test_differences_are_applied_to_a_whole_environment(tmp_path: Path) -> None:
+    environ = Command((), bytecode_env(tmp_path)).environ({"PYTHONDONTWRITEBYTECODE": "1", "HOME": "/root"})
+    assert environ == {"HOME": "/root"}
