@@ -10,6 +10,8 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
+from router.values import POOLS
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
@@ -50,9 +52,18 @@ class Metrics:
         )
         self.first_reasoning = self._seconds("time_to_first_reasoning", "To the first reasoning text of a stream", ["pool"])
         self.first_answer = self._seconds("time_to_first_answer", "To the first answer text of a stream", ["pool"])
+        self._begin_at_zero()
         registry.register(_FleetCollector(fleet))
         ProcessCollector(registry=registry)
         PlatformCollector(registry=registry)
+
+    def _begin_at_zero(self) -> None:
+        """A series that first appears with a value of 1 has no rate: Prometheus never saw it rise."""
+        for pool in POOLS:
+            self.requests.labels(pool, "chat_completions", "200")
+            self.duration.labels(pool, "chat_completions")
+            for metric in (self.images, self.first_byte, self.first_reasoning, self.first_answer):
+                metric.labels(pool)
 
     def render(self) -> bytes:
         return generate_latest(self.registry)

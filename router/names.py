@@ -29,9 +29,13 @@ class Names:
         """
         if model is None or model in AUTO_NAMES:
             return None
-        for pool in POOLS:
-            if model in self.of_pool(pool):
-                return pool
+        for names in (
+            self._configured.__getitem__,
+            self.of_pool,
+        ):  # what the operator wrote goes before what an engine says of itself
+            for pool in POOLS:
+                if model in names(pool):
+                    return pool
         raise UnknownModel(f"The model {model!r} does not exist. Known: {', '.join(self.all())}")
 
     def of_pool(self, pool: PoolName) -> tuple[str, ...]:
