@@ -20,6 +20,8 @@ from router.errors import ConfigError, DuetError, PortInUse
 from router.values import View
 
 commands = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
+# Longer than any usual client keeps an idle connection, so that no request meets one that is just being closed
+IDLE_S = 75
 DEFAULT_CONFIG = Path("duet.yaml")
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="The configuration file; ./duet.yaml if it is there.")]
 
@@ -59,6 +61,7 @@ def _server_config(settings: RouterConfig) -> uvicorn.Config:
         log_level="warning",
         access_log=False,
         server_header=False,
+        timeout_keep_alive=IDLE_S,
         timeout_graceful_shutdown=settings.router.drain_s,
     )
 

@@ -6,7 +6,7 @@ import re
 
 from serve.values import Phase
 
-# vllm: v1/worker/{gpu,cpu}_model_runner.py, model_executor/model_loader/*.py, v1/core/kv_cache_utils.py, compilation/*.py
+# vllm: v1/worker/{gpu,cpu}_model_runner.py, model_executor/model_loader/*.py, v1/core/kv_cache_utils.py
 SIGNS = (
     (
         Phase.PROFILING,

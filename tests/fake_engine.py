@@ -129,4 +129,4 @@ async def reply(send: Send, status: int, kind: bytes, body: bytes) -> None:
 
 
 if __name__ == "__main__":
-    uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[1]), log_level="error", ws="none")
+    uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[1]), log_level="error", ws="none", timeout_graceful_shutdown=1)

@@ -3,72 +3,74 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+import subprocess
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 import pytest
 
 from tests.processes import answers, free_port, python, running, wait_for
 
-if TYPE_CHECKING:
-    import subprocess
-
 FAKE_ENGINE = Path(__file__).parents[1] / "fake_engine.py"
-StartEngine = Callable[..., str]
-StartRouter = Callable[..., str]
 
 
-@pytest.fixture
-def processes() -> Iterator[ExitStack]:
-    with ExitStack() as stack:
-        yield stack
+@dataclass
+class Launcher:
+    """Starts engines and routers on free ports, and remembers the process behind each URL."""
 
+    folder: Path
+    processes: ExitStack
+    children: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
-@pytest.fixture
-def children() -> dict[str, subprocess.Popen[bytes]]:
-    """The processes started so far, by URL."""
-    return {}
-
-
-@pytest.fixture
-def start_engine(processes: ExitStack, tmp_path: Path, children: dict[str, Any]) -> StartEngine:
-    def start(*models: str) -> str:
+    def engine(self, *models: str) -> str:
         port = free_port()
-        child = processes.enter_context(running(python(str(FAKE_ENGINE), str(port), *models), tmp_path / f"engine-{port}.log"))
         url = f"http://127.0.0.1:{port}"
+        self._start(url, python(str(FAKE_ENGINE), str(port), *models))
         wait_for(f"the engine at {url}", lambda: answers(f"{url}/health"))
-        children[url] = child
         return url
 
-    return start
-
-
-@pytest.fixture
-def start_router(processes: ExitStack, tmp_path: Path, children: dict[str, Any]) -> StartRouter:
-    def start(instruct: list[str], thinking: list[str], *, ready: bool = True, **router: Any) -> str:
+    def router(self, instruct: list[str], thinking: list[str], **router: Any) -> str:
         port = free_port()
+        url = f"http://127.0.0.1:{port}"
         config = {"router": {"port": port, "poll_interval_s": 0.2} | router}
         config["pools"] = {"instruct": {"replicas": instruct}, "thinking": {"replicas": thinking}}
-        file = tmp_path / f"duet-{port}.yaml"
+        file = self.folder / f"duet-{port}.yaml"
         file.write_text(json.dumps(config))  # JSON is YAML
-        argv = python("-m", "router", "serve", "--config", str(file))
-        url = f"http://127.0.0.1:{port}"
-        children[url] = processes.enter_context(running(argv, tmp_path / "router.log"))
-        wait_for(f"the router at {url}", lambda: answers(f"{url}/ready" if ready else f"{url}/health"))
+        self._start(url, python("-m", "router", "serve", "--config", str(file)))
+        wait_for(f"the router at {url}", lambda: answers(f"{url}/ready"))
         return url
 
-    return start
+    def pair(self) -> str:
+        """A router with one replica in each pool; the engines know the names that Duet's own engines do."""
+        engines = [[self.engine(f"fake/{pool}", f"qwen3-vl-{pool}", "auto", "qwen3-vl")] for pool in ("instruct", "thinking")]
+        return self.router(*engines)
+
+    def _start(self, url: str, argv: list[str]) -> None:
+        log = self.folder / f"{url.rsplit(':', 1)[1]}.log"
+        self.children[url] = self.processes.enter_context(running(argv, log))
+
+
+@contextmanager
+def launcher(folder: Path) -> Iterator[Launcher]:
+    with ExitStack() as processes:
+        yield Launcher(folder, processes)
 
 
 @pytest.fixture
-def router(start_engine: StartEngine, start_router: StartRouter) -> str:
-    """One replica in each pool; each engine serves the names that Duet's own engines do."""
-    instruct = start_engine("fake/instruct", "qwen3-vl-instruct", "auto", "qwen3-vl")
-    thinking = start_engine("fake/thinking", "qwen3-vl-thinking", "auto", "qwen3-vl")
-    return start_router([instruct], [thinking])
+def launch(tmp_path: Path) -> Iterator[Launcher]:
+    with launcher(tmp_path) as launch:
+        yield launch
+
+
+@pytest.fixture(scope="module")
+def router(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A pair for tests that break nothing."""
+    with launcher(tmp_path_factory.mktemp("router")) as launch:
+        yield launch.pair()
 
 
 def metric(url: str, name: str, **labels: str) -> float:

@@ -6,17 +6,14 @@ import json
 import os
 import signal
 import time
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 import openai
 import pytest
 
 from tests.processes import free_port, wait_for
-from tests.router.conftest import StartEngine, StartRouter, metric
-
-if TYPE_CHECKING:
-    import subprocess
+from tests.router.conftest import Launcher, metric
 
 ASK: dict[str, Any] = {"model": "qwen3-vl-thinking", "messages": [{"role": "user", "content": "Why?"}]}
 
@@ -30,7 +27,8 @@ def streamed(url: str, fault: str) -> list[Any]:
         return [chunk.choices[0].delta for chunk in client.chat.completions.create(**ASK, stream=True)]
 
 
-def test_an_engine_that_dies_mid_stream_makes_the_sdk_raise(router: str) -> None:
+def test_an_engine_that_dies_mid_stream_makes_the_sdk_raise(launch: Launcher) -> None:
+    router = launch.pair()
     seen: list[str] = []
     with sdk(router, "die-mid-stream") as client, pytest.raises(openai.APIError) as raised:
         seen.extend(
@@ -44,7 +42,8 @@ def test_an_engine_that_dies_mid_stream_makes_the_sdk_raise(router: str) -> None
 
 
 @pytest.mark.parametrize("path", ["/v1/chat/completions", "/v1/responses", "/v1/messages"])
-def test_half_an_event_never_reaches_the_client_and_the_error_has_the_shape_of_its_api(router: str, path: str) -> None:
+def test_half_an_event_never_reaches_the_client_and_the_error_has_the_shape_of_its_api(launch: Launcher, path: str) -> None:
+    router = launch.pair()
     body = {"model": "qwen3-vl-thinking", "messages": [], "input": "Why?", "stream": True}
     text = httpx.post(f"{router}{path}", json=body, headers={"x-fake": "die-mid-stream"}).text
     *_, last = [event for event in text.split("\n\n") if event]
@@ -70,32 +69,30 @@ def test_an_error_that_the_engine_sends_as_a_first_event_becomes_a_true_status(r
 
 
 @pytest.mark.parametrize("fault", ["die@doomed", "overloaded@doomed", "error-first@doomed"])
-def test_before_the_first_byte_another_replica_answers(
-    start_engine: StartEngine, start_router: StartRouter, fault: str
-) -> None:
+def test_before_the_first_byte_another_replica_answers(launch: Launcher, fault: str) -> None:
     """Whichever replica gets a request first, no client notices the bad one."""
-    url = start_router([start_engine("doomed"), start_engine("sound"), f"http://127.0.0.1:{free_port()}"], [start_engine("t")])
+    url = launch.router(
+        [launch.engine("doomed"), launch.engine("sound"), f"http://127.0.0.1:{free_port()}"], [launch.engine("t")]
+    )
     with sdk(url, fault) as client:
         for _ in range(4):
             chunks = list(client.chat.completions.create(model="qwen3-vl-instruct", messages=[], stream=True))
             assert chunks[-1].choices[0].finish_reason == "stop"
 
 
-def test_when_every_replica_fails_the_client_is_told(start_engine: StartEngine, start_router: StartRouter) -> None:
-    url = start_router([start_engine("a"), start_engine("b")], [start_engine("t")])
+def test_when_every_replica_fails_the_client_is_told(launch: Launcher) -> None:
+    url = launch.router([launch.engine("a"), launch.engine("b")], [launch.engine("t")])
     for fault, code in (("overloaded", "engine_overloaded"), ("die", "engine_failed")):
         with pytest.raises(openai.InternalServerError) as raised, sdk(url, fault) as client:
             client.chat.completions.create(model="qwen3-vl-instruct", messages=[])
         assert raised.value.code == code
 
 
-def test_a_killed_replica_leaves_the_fleet_and_its_pool_says_so(
-    start_engine: StartEngine, start_router: StartRouter, children: dict[str, subprocess.Popen[bytes]]
-) -> None:
-    doomed, other = start_engine("m"), start_engine("t")
-    url = start_router([doomed], [other])
-    os.kill(children[doomed].pid, signal.SIGKILL)
-    children[doomed].wait()
+def test_a_killed_replica_leaves_the_fleet_and_its_pool_says_so(launch: Launcher) -> None:
+    doomed, other = launch.engine("m"), launch.engine("t")
+    url = launch.router([doomed], [other])
+    os.kill(launch.children[doomed].pid, signal.SIGKILL)
+    launch.children[doomed].wait()
     answer = httpx.post(f"{url}/v1/chat/completions", json={"model": "qwen3-vl-instruct", "messages": []})
     assert (answer.status_code, answer.json()["error"]["code"]) in {(503, "engine_unreachable"), (503, "pool_unavailable")}
     assert int(answer.headers["retry-after"]) > 0
@@ -104,11 +101,9 @@ def test_a_killed_replica_leaves_the_fleet_and_its_pool_says_so(
     assert ready.json()["pools"] == {"instruct": {"ready": 0, "replicas": 1}, "thinking": {"ready": 1, "replicas": 1}}
 
 
-def test_an_engine_that_falls_silent_is_a_504_before_the_first_byte_and_an_error_event_after(
-    start_engine: StartEngine, start_router: StartRouter
-) -> None:
-    engine = start_engine("m")
-    url = start_router([engine], [engine], read_timeout_s=0.5)
+def test_an_engine_that_falls_silent_is_a_504_before_the_first_byte_and_an_error_event_after(launch: Launcher) -> None:
+    engine = launch.engine("m")
+    url = launch.router([engine], [engine], read_timeout_s=0.5)
     answer = httpx.post(f"{url}/v1/chat/completions", json=ASK | {"model": "m"}, headers={"x-fake": "never"})
     assert (answer.status_code, answer.json()["error"]["code"]) == (504, "engine_timeout")
     with pytest.raises(openai.APIError) as raised:
@@ -116,9 +111,9 @@ def test_an_engine_that_falls_silent_is_a_504_before_the_first_byte_and_an_error
     assert raised.value.code == "engine_timeout"
 
 
-def test_a_client_that_leaves_before_the_answer_aborts_the_engine(start_engine: StartEngine, start_router: StartRouter) -> None:
-    engine = start_engine("m")
-    url = start_router([engine], [engine])
+def test_a_client_that_leaves_before_the_answer_aborts_the_engine(launch: Launcher) -> None:
+    engine = launch.engine("m")
+    url = launch.router([engine], [engine])
     for stream in (True, False):
         with pytest.raises(httpx.ReadTimeout):
             httpx.post(f"{url}/v1/chat/completions", json=ASK | {"stream": stream}, headers={"x-fake": "never"}, timeout=0.5)
@@ -137,16 +132,17 @@ def test_both_reasoning_fields_carry_the_same_text(router: str) -> None:
     assert message.model_extra == {"reasoning": "because", "reasoning_content": "because"}
 
 
-def test_sigterm_lets_running_streams_end(router: str, children: dict[str, subprocess.Popen[bytes]]) -> None:
+def test_sigterm_lets_running_streams_end(launch: Launcher) -> None:
+    router = launch.pair()
     with httpx.stream(
         "POST", f"{router}/v1/chat/completions", json=ASK | {"stream": True}, headers={"x-fake": "slow"}
     ) as response:
         pieces = response.iter_text()
         text = next(pieces)
-        children[router].send_signal(signal.SIGTERM)
+        launch.children[router].send_signal(signal.SIGTERM)
         time.sleep(0.2)
         text += "".join(pieces)
     assert text.endswith("data: [DONE]\n\n")
-    children[router].wait(10)
+    launch.children[router].wait(10)
     with pytest.raises(httpx.ConnectError):
         httpx.get(f"{router}/health")

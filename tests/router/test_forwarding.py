@@ -17,7 +17,7 @@ from tests.processes import wait_for
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.router.conftest import StartEngine, StartRouter
+    from tests.router.conftest import Launcher
 
 MESSAGES = [{"role": "user", "content": "Read the text."}]
 
@@ -33,11 +33,9 @@ def test_the_clients_own_bytes_reach_the_engine(router: str) -> None:
     assert answer.json()["seen"]["sha256"] == hashlib.sha256(body).hexdigest()
 
 
-def test_the_model_name_alone_is_spliced_for_an_engine_that_does_not_know_it(
-    start_engine: StartEngine, start_router: StartRouter
-) -> None:
-    engine = start_engine("Qwen/Qwen3-VL-4B-Instruct")
-    url = start_router([engine], [start_engine("t")])
+def test_the_model_name_alone_is_spliced_for_an_engine_that_does_not_know_it(launch: Launcher) -> None:
+    engine = launch.engine("Qwen/Qwen3-VL-4B-Instruct")
+    url = launch.router([engine], [launch.engine("t")])
     tools = [{"type": "function", "function": {"name": "f", "parameters": {"properties": {"model": {"model": "auto"}}}}}]
     head, tail = json.dumps({"tools": tools, "note": '"model": "auto"'})[:-1], json.dumps({"messages": MESSAGES})[1:]
     body = f'{head}, "model" : "auto", {tail}'
@@ -106,9 +104,9 @@ def test_bad_requests_get_openai_shaped_errors(router: str, bad: tuple[str, byte
     assert error.keys() == {"message", "type", "param", "code"}
 
 
-def test_a_chunked_body_over_the_limit_is_refused_too(start_engine: StartEngine, start_router: StartRouter) -> None:
-    engine = start_engine()
-    url = start_router([engine], [engine], max_body_mb=1)
+def test_a_chunked_body_over_the_limit_is_refused_too(launch: Launcher) -> None:
+    engine = launch.engine()
+    url = launch.router([engine], [engine], max_body_mb=1)
     answer = httpx.post(f"{url}/v1/chat/completions", content=(b"x" * 100_000 for _ in range(40)))
     assert (answer.status_code, answer.json()["error"]["code"]) == (413, "request_too_large")
 
@@ -125,10 +123,10 @@ def test_expect_100_continue_is_answered_before_the_body_is_sent(router: str) ->
         assert client.recv(100).startswith(b"HTTP/1.1 200")
 
 
-def test_a_name_that_resolves_stands_for_its_addresses(start_engine: StartEngine, start_router: StartRouter) -> None:
-    engine = start_engine()
+def test_a_name_that_resolves_stands_for_its_addresses(launch: Launcher) -> None:
+    engine = launch.engine()
     port = engine.rsplit(":", 1)[1]
-    url = start_router([f"dns://localhost:{port}"], [engine])
+    url = launch.router([f"dns://localhost:{port}"], [engine])
     wait_for("a replica behind the name", lambda: httpx.get(f"{url}/ready").status_code == 200)
     assert f'replica="http://127.0.0.1:{port}"' in httpx.get(f"{url}/metrics").text
 
