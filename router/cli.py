@@ -1,4 +1,4 @@
-"""`python -m router serve | route`: the only place that reads the command line."""
+"""`python -m router router | route`, which is how `duet` runs them: the only place that reads the command line."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ DEFAULT_CONFIG = Path("duet.yaml")
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="The configuration file; ./duet.yaml if it is there.")]
 
 
-@commands.command()
+@commands.command("router")
 def serve(config: ConfigOption = None) -> None:
     """Start the router alone, in front of the replicas that the configuration names."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")

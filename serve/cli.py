@@ -87,7 +87,7 @@ def twin(name: str, directory: Annotated[Path, typer.Argument(metavar="DIR")]) -
 @app.command(context_settings=PASS_THROUGH, add_help_option=False)
 def router(context: typer.Context) -> None:
     """Start the router alone, in front of replicas that run elsewhere."""
-    _become_router("serve", context.args)
+    _become_router("router", context.args)
 
 
 @app.command(context_settings=PASS_THROUGH, add_help_option=False)

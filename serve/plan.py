@@ -116,8 +116,9 @@ def _engine(slot: _Slot, config: DuetConfig, hardware: Hardware) -> EnginePlan:
         host=config.serve.host,
         port=slot.port,
         gpu=slot.gpu,
-        # Threads beyond the cores spin for them: two engines with two threads each on two cores answered six times slower.
-        threads=None if slot.gpu else max(1, hardware.cores // slot.neighbours),
+        # Threads beyond the cores spin for them: two engines with two threads each on two cores answered several times slower.
+        # One core is left to the router and the engines' own front ends.
+        threads=None if slot.gpu else max(1, (hardware.cores - 1) // slot.neighbours),
         dtype=None if _has_bfloat16(slot.gpu) else "half",
         kv_cache_dtype=asked.kv_cache_dtype or ("fp8" if _has_bfloat16(slot.gpu) else "auto"),
         kv_cache_memory_bytes=asked.kv_cache_memory or defaults.kv_cache_memory_bytes,

@@ -100,7 +100,7 @@ def _locate(plan: EnginePlan, cache_dir: Path, say: Callable[[str], None]) -> En
 
 
 def _router(config: DuetConfig, config_file: Path | None, plans: Sequence[EnginePlan]) -> Service:
-    argv = [sys.executable, "-m", "router", "serve", *(["--config", str(config_file)] if config_file else [])]
+    argv = [sys.executable, "-m", "router", "router", *(["--config", str(config_file)] if config_file else [])]
     names = {f"DUET_POOLS__{plan.pool.upper()}__MODEL": plan.served_names[0] for plan in plans}
     return Service(
         name="router",

@@ -40,7 +40,7 @@ class Launcher:
         config["pools"] = {"instruct": {"replicas": instruct}, "thinking": {"replicas": thinking}}
         file = self.folder / f"duet-{port}.yaml"
         file.write_text(json.dumps(config))  # JSON is YAML
-        self._start(url, python("-m", "router", "serve", "--config", str(file)))
+        self._start(url, python("-m", "router", "router", "--config", str(file)))
         wait_for(f"the router at {url}", lambda: answers(f"{url}/ready"))
         return url
 

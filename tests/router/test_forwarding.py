@@ -134,7 +134,7 @@ def test_a_name_that_resolves_stands_for_its_addresses(launch: Launcher) -> None
 def test_a_port_in_use_is_one_clear_message(router: str, tmp_path: Path) -> None:
     port = router.rsplit(":", 1)[1]
     done = subprocess.run(
-        [sys.executable, "-m", "router", "serve"],
+        [sys.executable, "-m", "router", "router"],
         cwd=tmp_path,
         env={"DUET_ROUTER__PORT": port, "PYTHONPATH": "."},
         capture_output=True,

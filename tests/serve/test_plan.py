@@ -29,7 +29,7 @@ def planned(hardware: Hardware, **pools: dict[str, Any]) -> dict[str, EnginePlan
 
 
 def test_without_a_gpu_the_embedded_models_share_the_cores() -> None:
-    plans = planned(machine(cores=5))
+    plans = planned(machine(cores=6))
     assert [each.model for each in plans.values()] == ["embedded", "embedded"]
     assert plans["thinking"].served_names == ("duet/embedded-thinking", "qwen3-vl-thinking", "auto", "qwen3-vl")
     assert {each.threads for each in plans.values()} == {2}
