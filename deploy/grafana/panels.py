@@ -1,4 +1,3 @@
-# ruff: noqa: INP001  beside the script that imports it, not in a package
 """Grafana panels as plain dictionaries: what they have in common, so that a dashboard says only what it shows."""
 
 from typing import Any

@@ -1,4 +1,3 @@
-# ruff: noqa: INP001  beside the script that imports it, not in a package
 """PromQL that several panels share."""
 
 # Selectors: an engine's series carry `pool` and `instance` from the scrape, the router's carry `pool` and `replica` (a URL).
