@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
-from starlette.routing import Route
 
 from router import metrics as exposition
 from router.dialect import error_body
@@ -33,38 +32,50 @@ if TYPE_CHECKING:
     from router.config import RouterConfig
 
 
-def build(config: RouterConfig) -> FastAPI:
+def build(config: RouterConfig) -> ASGIApp:
     """The application for `config`. It connects to nothing until its life span begins."""
     fleet = Fleet()
     metrics = Metrics(fleet)
     names = Names(config, fleet, created=int(time.time()))
 
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-        upstream = Upstream(config.router)
-        watching = asyncio.create_task(Watch(config, fleet, upstream).run())
-        proxy = Proxy(config.router.max_body_bytes, fleet, names, upstream, metrics)
-        app.router.routes += [Route(path, proxy, methods=["POST"]) for path in PATHS]
-        yield
-        watching.cancel()
-        await asyncio.gather(watching, return_exceptions=True)
-        await upstream.close()
+    front = Front()
 
-    app = FastAPI(openapi_url=None, lifespan=lifespan)
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        async with Upstream(config.router) as upstream:
+            watching = asyncio.create_task(Watch(config, fleet, upstream).run())
+            front.proxy = Proxy(config.router, fleet, names, upstream, metrics)
+            yield
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+
+    app = FastAPI(openapi_url=None, redirect_slashes=False, lifespan=lifespan)
     app.add_middleware(RequestIds)
     app.add_exception_handler(RequestError, _answer_request_error)
     app.add_exception_handler(HTTPException, _answer_http_error)
     app.add_exception_handler(Exception, _answer_bug)
     _add_pages(app, fleet, names, metrics)
-    return app
+    front.pages = app
+    return front
+
+
+class Front:
+    """The proxied paths go straight to the proxy, past the framework's layers; everything else is FastAPI's."""
+
+    pages: ASGIApp
+    proxy: ASGIApp
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        proxied = scope["type"] == "http" and scope["method"] == "POST" and scope["path"] in PATHS
+        await (self.proxy if proxied else self.pages)(scope, receive, send)
 
 
 def _add_pages(app: FastAPI, fleet: Fleet, names: Names, metrics: Metrics) -> None:
-    @app.get("/health")
+    @app.api_route("/health", methods=["GET", "HEAD"])
     async def health() -> dict[str, str]:
         return {"status": "alive"}
 
-    @app.get("/ready")
+    @app.api_route("/ready", methods=["GET", "HEAD"])
     async def ready() -> JSONResponse:
         pools = {pool: [replica.ready for replica in fleet.snapshot(pool)] for pool in POOLS}
         everywhere = all(any(states) for states in pools.values())
@@ -83,6 +94,9 @@ def _add_pages(app: FastAPI, fleet: Fleet, names: Names, metrics: Metrics) -> No
     async def model(model: str) -> dict[str, Any]:
         return names.card(model)
 
+    for path in PATHS:
+        app.add_route(path, _post_only, methods=["POST"])
+
 
 class RequestIds:
     """Gives every request an id, the client's own where it sent a fit one, and every answer that id as `x-request-id`."""
@@ -93,7 +107,7 @@ class RequestIds:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return await self._app(scope, receive, send)
-        identity = scope["duet_request_id"] = request_id(scope["headers"]) or uuid.uuid4().hex.encode()
+        identity = request_id(scope["headers"]) or uuid.uuid4().hex.encode()
 
         async def send_with_id(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -101,6 +115,11 @@ class RequestIds:
             await send(message)
 
         return await self._app(scope, receive, send_with_id)
+
+
+async def _post_only(request: Request) -> Response:
+    """Never reached: `Front` takes every POST. With this route another method is a 405 and not a 404."""
+    raise InternalError(f"{request.url.path} did not reach the proxy")
 
 
 async def _answer_request_error(_: Request, error: Exception) -> Response:

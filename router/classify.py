@@ -22,7 +22,8 @@ def classify(view: View) -> Decision:
         return _by_effort(view.effort)
     if view.structured:
         return Decision("instruct", "structured_output", 0.1)
-    spoken = [cue for cue in CUES if cue.pattern.search(_ends(view.text))]
+    text = _ends(view.text)
+    spoken = [cue for cue in CUES if cue.pattern.search(text)]
     score = 1 / (1 + math.exp(-BIAS - sum(cue.weight for cue in spoken)))
     pool: PoolName = "thinking" if score >= THRESHOLD else "instruct"
     agreeing = [cue for cue in spoken if (cue.weight > 0) == (pool == "thinking")]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
-from router.errors import EngineRefused, RequestError
+from router.errors import EngineRefused, RequestError, Unreachable, UpstreamFailed
 
 if TYPE_CHECKING:
     from router.values import Endpoint
@@ -43,14 +43,27 @@ _CODES = {
     501: "unsupported",
     503: "engine_overloaded",
 }
-# vLLM's own wording for refusals that OpenAI has a code for (vllm/entrypoints and vllm/renderers)
-_CODES_BY_WORDS = {
-    "maximum context length": "context_length_exceeded",
-    "maximum model length": "context_length_exceeded",
-    "max_model_len": "context_length_exceeded",
-    "load image": "invalid_image",
-    "identify image": "invalid_image",
+# vLLM's own wording for what OpenAI has a status and a code for (vllm/entrypoints, vllm/renderers, vllm/multimodal/media, Pillow)
+_KNOWN_WORDS = {
+    "maximum context length": (400, "context_length_exceeded"),
+    "maximum model length": (400, "context_length_exceeded"),
+    "max_model_len": (400, "context_length_exceeded"),
+    "load image": (400, "invalid_image"),
+    "identify image": (400, "invalid_image"),
+    "decompression bomb": (400, "invalid_image"),
+    "base64": (400, "invalid_image"),
+    "Incorrect padding": (400, "invalid_image"),
+    "data URL": (400, "invalid_image"),
+    "absolute aspect ratio": (400, "invalid_image"),
+    "allowed-local-media-path": (400, "invalid_image"),
+    "from one of the allowed domains": (400, "invalid_image"),
 }
+_PLAIN_WORDS = {
+    "allowed-local-media-path": "Local files are not read: send pictures as data: URLs",
+    "from one of the allowed domains": "Pictures are not fetched from other hosts: send them as data: URLs",
+}
+# An engine that cannot answer anybody: its core is dead, or it is shutting down (vllm/v1/engine/exceptions.py, concurrent.futures)
+_DEAD_WORDS = ("EngineCore encountered an issue", "EngineDeadError", "cannot schedule new futures")
 
 
 def error_body(error: RequestError, endpoint: Endpoint | None) -> bytes:
@@ -67,25 +80,34 @@ def error_event(error: RequestError, endpoint: Endpoint) -> bytes:
     return b"data: " + msgspec.json.encode({"error": _openai(error)}) + b"\n\n"
 
 
-def refusal_in_stream(data: bytes) -> EngineRefused | None:
-    """The error that an engine sent as the first event under a status of 200, if that is what `data` (an event's payload) is."""
+def refusal_in_stream(data: bytes) -> RequestError | None:
+    """The error that an engine sent as an event under a status of 200, if that is what `data` (the event's payload) is."""
     if b'"error"' not in data[:64]:
         return None
     error = _error_of(data)
     return refusal(_status_of(error), data) if error else None
 
 
-def refusal(status: int, body: bytes) -> EngineRefused:
-    """An engine's error answer in the router's own shape: OpenAI's type, a string code, the engine's own message."""
+def refusal(status: int, body: bytes) -> RequestError:
+    """An engine's error answer in the router's own shape: OpenAI's type, a string code, the engine's own message.
+
+    An UpstreamFailed where the engine, and not the request, is at fault in a way that another replica may not share.
+    """
     error = _error_of(body)
     message = str(error.get("message") or body[:500].decode("utf-8", "replace") or f"The engine answered with status {status}")
+    if status >= 500 and any(words in message for words in _DEAD_WORDS):
+        return Unreachable("The engine is not able to answer any more")
+    if not 400 <= status <= 599:
+        return UpstreamFailed(f"The engine answered with status {status}")
+    words = next((words for words in _KNOWN_WORDS if words in message), "")
+    status, code = _KNOWN_WORDS.get(words, (status, _code(status)))
     param = error.get("param")
     return EngineRefused(
-        message,
+        _PLAIN_WORDS.get(words, message),
         status=status,
         type=_openai_type(status),
-        code=_code(status, message),
-        param=param if isinstance(param, str) else None,
+        code=code,
+        param=param.removeprefix("body.") if isinstance(param, str) else None,
     )
 
 
@@ -102,9 +124,7 @@ def _openai_type(status: int) -> str:
     return _OPENAI_TYPES.get(status, "server_error" if status >= 500 else "invalid_request_error")
 
 
-def _code(status: int, message: str) -> str:
-    if status == 400:
-        return next((code for words, code in _CODES_BY_WORDS.items() if words in message), "invalid_request")
+def _code(status: int) -> str:
     return _CODES.get(status, "engine_error" if status >= 500 else "invalid_request")
 
 
@@ -112,12 +132,20 @@ def _error_of(body: bytes) -> dict[str, Any]:
     """vLLM's error object, or FastAPI's `detail` in its place; {} for anything else."""
     try:
         decoded = msgspec.json.decode(body)
-    except msgspec.DecodeError:
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return {}
     if not isinstance(decoded, dict):
         return {}
-    error = decoded.get("error", decoded)
-    return error if "message" in error else {"message": decoded.get("detail")} if "detail" in decoded else {}
+    error = decoded.get("error") or decoded
+    if isinstance(error, str):
+        return {"message": error}
+    return (
+        error
+        if isinstance(error, dict) and "message" in error
+        else {"message": decoded["detail"]}
+        if "detail" in decoded
+        else {}
+    )
 
 
 def _status_of(error: dict[str, Any]) -> int:

@@ -8,14 +8,17 @@
         ├── UnknownModel       404 invalid_request_error, `model_not_found`
         ├── UnknownPath        404 invalid_request_error, `unknown_url`
         ├── MethodNotAllowed   405 invalid_request_error, `method_not_allowed`
+        ├── UploadTimeout      408 invalid_request_error, `request_timeout`
         ├── BodyTooLarge       413 invalid_request_error, `request_too_large`
         ├── ClientGone         499 never sent: nobody is left to read it
         ├── InternalError      500 server_error, `internal_error`
         ├── EngineRefused      the engine's own status and message, in OpenAI's shape
         ├── UpstreamFailed     502 server_error, `engine_failed`
+        │   ├── Stale          never sent: another connection is tried
         │   ├── Unreachable    503 server_error, `engine_unreachable`
         │   └── Silent         504 server_error, `engine_timeout`
-        └── PoolUnavailable    503 server_error, `pool_unavailable`
+        ├── PoolUnavailable    503 server_error, `pool_unavailable`
+        └── Stopping           503 server_error, `router_stopping`
 
 Source of the shapes: https://platform.openai.com/docs/guides/error-codes and https://docs.anthropic.com/en/api/errors.
 """
@@ -49,6 +52,8 @@ class RequestError(DuetError):
     status: int = 500
     type: str = "server_error"
     code: str = "internal_error"
+    kind: ClassVar[str] = "refused"
+    """How a failed attempt is counted (`duet_router_upstream_failures_total`)."""
     param: str | None = None
     retry_after_s: int | None = None
 
@@ -77,6 +82,10 @@ class BodyTooLarge(RequestError):
     status, type, code = 413, "invalid_request_error", "request_too_large"
 
 
+class UploadTimeout(RequestError):
+    status, type, code = 408, "invalid_request_error", "request_timeout"
+
+
 class ClientGone(RequestError):
     status, code = 499, "client_gone"
 
@@ -95,12 +104,18 @@ class EngineRefused(RequestError):
 
 class UpstreamFailed(RequestError):
     status, code = 502, "engine_failed"
-    kind: ClassVar[str] = "broken"
+    kind = "broken"
 
 
 class Unreachable(UpstreamFailed):
     status, code, retry_after_s = 503, "engine_unreachable", 1
     kind = "unreachable"
+
+
+class Stale(UpstreamFailed):
+    """A kept connection turned out to be closed before the engine answered on it: the same replica is worth another try."""
+
+    kind = "stale"
 
 
 class Silent(UpstreamFailed):
@@ -110,3 +125,7 @@ class Silent(UpstreamFailed):
 
 class PoolUnavailable(RequestError):
     status, code, retry_after_s = 503, "pool_unavailable", 2
+
+
+class Stopping(RequestError):
+    status, code, retry_after_s = 503, "router_stopping", 2

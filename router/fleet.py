@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from router.values import Replica
+from router.values import POOLS, Replica
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from router.values import PoolName, Served
 
@@ -18,6 +17,19 @@ if TYPE_CHECKING:
 class _State:
     served: Served | None = None  # None: not ready
     in_flight: int = 0
+
+
+class _Lease:
+    __slots__ = ("_state",)
+
+    def __init__(self, state: _State) -> None:
+        self._state = state
+
+    def __enter__(self) -> None:
+        self._state.in_flight += 1
+
+    def __exit__(self, *_: object) -> None:
+        self._state.in_flight -= 1
 
 
 class Fleet:
@@ -42,21 +54,17 @@ class Fleet:
         if state := self._states.get((replica.pool, replica.url)):
             state.served = None
 
-    @contextmanager
-    def lease(self, replica: Replica) -> Iterator[None]:
-        """Counts one request as in flight on `replica`, also when it leaves the fleet meanwhile."""
-        state = self._states.get((replica.pool, replica.url), _State())
-        state.in_flight += 1
-        try:
-            yield
-        finally:
-            state.in_flight -= 1
+    def lease(self, replica: Replica) -> _Lease:
+        """Counts one request as in flight on `replica` while it is entered, also when the replica leaves the fleet meanwhile."""
+        return _Lease(self._states.get((replica.pool, replica.url)) or _State())
 
     def snapshot(self, pool: PoolName) -> tuple[Replica, ...]:
-        return tuple(replica for replica in self.all() if replica.pool == pool)
+        return tuple(
+            [Replica(url, it, state.served, state.in_flight) for (it, url), state in self._states.items() if it == pool]
+        )
 
     def all(self) -> tuple[Replica, ...]:
-        return tuple(Replica(url, pool, state.served, state.in_flight) for (pool, url), state in self._states.items())
+        return tuple(replica for pool in POOLS for replica in self.snapshot(pool))
 
     def served(self, pool: PoolName) -> tuple[Served, ...]:
         """What the ready replicas of `pool` say of themselves."""

@@ -22,17 +22,16 @@ HOP_BY_HOP = frozenset(
         b"upgrade",
     }
 )
-# The client library writes its own host, length and expectation; an engine that compressed would hide its events from us.
+# The request to the engine has its own host, length and expectation; an engine that compressed would hide its events from us.
 NOT_UPSTREAM = HOP_BY_HOP | {b"host", b"content-length", b"expect", b"accept-encoding", b"x-request-id"}
 # Our server writes its own date and length; the request id and the `x-duet-` family are ours to say.
 NOT_DOWNSTREAM = HOP_BY_HOP | {b"content-length", b"date", b"server", b"x-request-id"}
 MAX_REQUEST_ID = 128
 
 
-def upstream(headers: Iterable[tuple[bytes, bytes]], request_id: bytes) -> list[tuple[str, str]]:
-    """A client's headers as the engine gets them (names and values in Latin-1, as on the wire)."""
-    kept = _without(headers, NOT_UPSTREAM)
-    return [(name.decode("latin-1"), value.decode("latin-1")) for name, value in [*kept, (b"x-request-id", request_id)]]
+def upstream(headers: Iterable[tuple[bytes, bytes]], request_id: bytes) -> RawHeaders:
+    """A client's headers as the engine gets them."""
+    return [*_without(headers, NOT_UPSTREAM), (b"x-request-id", request_id)]
 
 
 def downstream(headers: Iterable[tuple[bytes, bytes]]) -> RawHeaders:

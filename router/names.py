@@ -36,7 +36,7 @@ class Names:
             for pool in POOLS:
                 if model in names(pool):
                     return pool
-        raise UnknownModel(f"The model {model!r} does not exist. Known: {', '.join(self.all())}")
+        raise UnknownModel(f"The model {model[:256]!r} does not exist. Known: {', '.join(self.all())}")
 
     def of_pool(self, pool: PoolName) -> tuple[str, ...]:
         learned = [name for served in self._fleet.served(pool) for name in served.ids]

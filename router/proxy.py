@@ -2,31 +2,53 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import logging
+import random
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from router import sse
+from router.asgi import AsgiClient
 from router.classify import classify
-from router.client import answer_error, read_body, while_present
-from router.errors import ClientGone, EngineRefused, PoolUnavailable, RequestError, Silent, Unreachable, UpstreamFailed
+from router.client import answer_error
+from router.dialect import error_event
+from router.errors import (
+    ClientGone,
+    EngineRefused,
+    InternalError,
+    PoolUnavailable,
+    RequestError,
+    Silent,
+    Stale,
+    Stopping,
+    Unreachable,
+    UploadTimeout,
+    UpstreamFailed,
+)
+from router.headers import request_id
 from router.headers import upstream as upstream_headers
+from router.line import LINE
 from router.pick import pick
-from router.relay import Marks, Outlet, relay
+from router.relay import Marks, Outlet, Relay
+from router.upstream import head
 from router.values import PATHS, Decision
 from router.view import read_view, with_model
 
 if TYPE_CHECKING:
     from starlette.types import Receive, Scope, Send
 
+    from router.client import Client
+    from router.config import RouterSection
     from router.fleet import Fleet
     from router.headers import RawHeaders
     from router.metrics import Metrics
     from router.names import Names
     from router.upstream import Upstream
     from router.values import Endpoint, Replica, View
+    from router.wire import Buffer
 
 log = logging.getLogger("duet.router")
 OVERLOADED = 503
@@ -37,8 +59,9 @@ class Journey:
     """One request on its way: what came in, what was decided so far, what happened."""
 
     scope: Scope
-    send: Send
+    client: Client
     endpoint: Endpoint
+    request_id: bytes
     marks: Marks = field(default_factory=Marks)
     view: View | None = None
     decision: Decision | None = None
@@ -51,15 +74,26 @@ class Journey:
 
     def headers(self) -> RawHeaders:
         """What the router says of the request, to the client."""
-        said = {} if self.decision is None else {b"x-duet-pool": self.decision.pool, b"x-duet-reason": self.decision.reason}
+        said = [(b"x-request-id", self.request_id)]
+        if self.decision:
+            said += [(b"x-duet-pool", self.decision.pool.encode()), (b"x-duet-reason", self.decision.reason.encode())]
         if self.replica:
-            said[b"x-duet-replica"] = self.replica
-        return [(name, value.encode("latin-1")) for name, value in said.items()]
+            said.append((b"x-duet-replica", self.replica.encode("latin-1")))
+        return said
+
+    def fail(self, error: RequestError) -> None:
+        """Tells the client: an answer while none has begun, else the event that ends the stream."""
+        self.error = error
+        if self.marks.status is None:
+            answer_error(self.client, error, self.endpoint, self.headers())
+        else:
+            self.client.write(error_event(error, self.endpoint))
+            self.client.finish()
 
     def outlet(self) -> Outlet:
         thinks = (self.pool, self.endpoint) == ("thinking", "chat_completions")
-        edit = sse.with_reasoning_content if thinks else bytes
-        return Outlet(self.send, self.endpoint, self.headers(), edit, self.marks)
+        edit = sse.with_reasoning_content if thinks else None
+        return Outlet(self.client, self.endpoint, self.headers(), edit, self.marks)
 
     def target(self) -> str:
         query = self.scope["query_string"].decode("latin-1")
@@ -69,30 +103,41 @@ class Journey:
 class Proxy:
     """The ASGI application behind every path of `values.PATHS`."""
 
-    def __init__(self, max_body_bytes: int, fleet: Fleet, names: Names, upstream: Upstream, metrics: Metrics) -> None:
-        self._max_body_bytes, self._fleet, self._names, self._upstream, self._metrics = (
-            max_body_bytes,
-            fleet,
-            names,
-            upstream,
-            metrics,
-        )
+    def __init__(self, config: RouterSection, fleet: Fleet, names: Names, upstream: Upstream, metrics: Metrics) -> None:
+        self._config, self._fleet, self._names = config, fleet, names
+        self._upstream, self._metrics = upstream, metrics
         self._turn = itertools.count()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        journey = Journey(scope, send, PATHS[scope["path"]])
+        client: Client = scope.get(LINE) or AsgiClient(scope, receive, send)
+        identity = request_id(scope["headers"]) or b"%032x" % random.getrandbits(128)
+        journey = Journey(scope, client, PATHS[scope["path"]], identity)
         try:
-            body = await read_body(scope, receive, self._max_body_bytes)
-            journey.marks = Marks()
-            await while_present(self._serve(journey, body), receive)
-        except RequestError as error:
+            await self._pass(journey)
+        except ClientGone as error:
             journey.error = error
-            if journey.marks.status is None and not isinstance(error, ClientGone):
-                await answer_error(send, error, journey.endpoint, journey.headers())
+            await client.abandon()
+        except RequestError as error:
+            journey.fail(error)
+        except asyncio.CancelledError:
+            journey.fail(Stopping("The router is stopping, and this request took longer than router.drain_s"))
+        except Exception:  # the boundary for our own mistakes: the client gets its error, the log its details
+            log.exception("%s", identity.decode())
+            journey.fail(InternalError("The router failed; its log has the details"))
         finally:
             self._account(journey)
+        await client.flush()
 
-    async def _serve(self, journey: Journey, body: bytes) -> None:
+    async def _pass(self, journey: Journey) -> None:
+        try:
+            async with asyncio.timeout(self._config.client_timeout_s):
+                body = await journey.client.body(self._config.max_body_bytes)
+        except TimeoutError:
+            raise UploadTimeout(f"The request was not complete after {self._config.client_timeout_s:g} s") from None
+        journey.marks = Marks()
+        await journey.client.while_present(self._serve(journey, body))
+
+    async def _serve(self, journey: Journey, body: bytes | bytearray) -> None:
         journey.view = view = read_view(journey.endpoint, body)
         journey.decision = decision = self._decide(view)
         self._metrics.decisions.labels(decision.pool, decision.reason).inc()
@@ -103,46 +148,73 @@ class Proxy:
         pool = self._names.pool_of(view.model)
         return classify(view) if pool is None else Decision(pool, "model", float(pool == "thinking"))
 
-    async def _try_replicas(self, journey: Journey, decision: Decision, view: View, body: bytes) -> None:
+    async def _try_replicas(self, journey: Journey, decision: Decision, view: View, body: bytes | bytearray) -> None:
         """One attempt at a time, until a replica answers or none is left. A failure raised here left nothing with the client."""
         failure: RequestError = PoolUnavailable(f"No replica of the {decision.pool} pool is ready")
         tried: set[str] = set()
+        broken = 0  # engines that broke off over this request: it may be what breaks them, so a second one is the last
         while replica := pick(self._fleet.snapshot(decision.pool), tried, next(self._turn)):
             tried.add(replica.url)
             try:
                 return await self._attempt(journey, replica, view, body)
+            except Stale as error:
+                broken += 1
+                if broken > 1:
+                    raise
+                failure = error
+                tried.discard(replica.url)
             except (UpstreamFailed, EngineRefused) as error:
                 self._note_failure(journey, replica, error)
-                if not _another_may_help(error):
+                broken += type(error) is UpstreamFailed
+                if not _another_may_help(error) or broken > 1:
                     raise
                 failure = error
         raise failure
 
-    async def _attempt(self, journey: Journey, replica: Replica, view: View, body: bytes) -> None:
+    async def _attempt(self, journey: Journey, replica: Replica, view: View, body: bytes | bytearray) -> None:
         journey.replica = replica.url
-        scope, url = journey.scope, replica.url
-        headers = upstream_headers(scope["headers"], scope["duet_request_id"])
-        body = _for_replica(body, view, replica)
+        buffers = _for_replica(body, view, replica)
+        length = (b"content-length", str(sum(map(len, buffers))).encode())
+        headers = [*upstream_headers(journey.scope["headers"], journey.request_id), length]
+        relay = Relay(journey.outlet())
+        pieces = [head("POST", replica.url, journey.target(), headers), *buffers]
         with self._fleet.lease(replica):
-            async with self._upstream.post(url, journey.target(), headers, body) as engine:
-                await relay(engine, journey.outlet())
+            connection = await self._upstream.connection(replica.url)
+            connection.send(pieces, relay)
+            try:
+                await relay.run(connection)
+            finally:
+                connection.release(relay)
 
     def _note_failure(self, journey: Journey, replica: Replica, error: UpstreamFailed | EngineRefused) -> None:
-        if isinstance(error, UpstreamFailed):
+        if error.status >= 500:
             self._metrics.failures.labels(replica.pool, replica.url, error.kind).inc()
-            log.warning("%s: %s", journey.scope["duet_request_id"].decode(), error.message)
+            log.warning("%s: %s: %s", journey.request_id.decode(), replica.url, error.message)
         if isinstance(error, Unreachable):
             self._fleet.mark_down(replica)
 
     def _account(self, journey: Journey) -> None:
         marks, metrics = journey.marks, self._metrics
-        status = journey.error.status if journey.error else marks.status or 500
+        status = marks.status or (journey.error.status if journey.error else 500)
+        if isinstance(journey.error, ClientGone):
+            status = journey.error.status
         metrics.requests.labels(journey.pool, journey.endpoint, str(status)).inc()
         if isinstance(journey.error, ClientGone):
             metrics.disconnects.labels(journey.pool, _phase(journey)).inc()
         if marks.failure and journey.replica:
             metrics.failures.labels(journey.pool, journey.replica, "mid_stream").inc()
-            log.warning("%s: %s", journey.scope["duet_request_id"].decode(), marks.failure.message)
+            log.warning("%s: %s: %s", journey.request_id.decode(), journey.replica, marks.failure.message)
+        if self._config.access_log:
+            log.info(
+                "%s %s %d pool=%s reason=%s replica=%s ms=%.1f",
+                journey.request_id.decode(),
+                journey.scope["path"],
+                status,
+                journey.pool,
+                journey.decision.reason if journey.decision else "none",
+                journey.replica or "none",
+                (time.perf_counter() - marks.begun) * 1000,
+            )
         for histogram, at in (
             (metrics.first_byte, marks.first_byte),
             (metrics.first_reasoning, marks.first_reasoning),
@@ -159,10 +231,10 @@ def _another_may_help(error: UpstreamFailed | EngineRefused) -> bool:
     return error.status == OVERLOADED if isinstance(error, EngineRefused) else not isinstance(error, Silent)
 
 
-def _for_replica(body: bytes, view: View, replica: Replica) -> bytes:
+def _for_replica(body: bytes | bytearray, view: View, replica: Replica) -> tuple[Buffer, ...]:
     """The client's own bytes, but for the model's name where this replica does not know it."""
     ids = replica.served.ids if replica.served else ()
-    return with_model(body, ids[0]) if view.model is not None and ids and view.model not in ids else body
+    return with_model(body, ids[0]) if view.model is not None and ids and view.model not in ids else (body,)
 
 
 def _phase(journey: Journey) -> str:

@@ -1,24 +1,27 @@
-"""An engine's answer → the client. Knows whether the first byte has left: before it every failure is an exception, after it an event."""
+"""An engine's answer → the client, inside `data_received`. Knows whether the first byte has left: before it every failure is raised where
+the proxy waits, after it the proxy ends the stream with an event.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from router import dialect, sse
-from router.client import answer
-from router.errors import UpstreamFailed
+from router.errors import ClientGone, RequestError, UpstreamFailed
 from router.headers import downstream
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import Callable
 
-    from starlette.types import Message, Send
-
+    from router.client import Client, Source
     from router.headers import RawHeaders
-    from router.upstream import Answer
     from router.values import Endpoint
+
+
+ERROR = b'data: {"error"'
 
 
 @dataclass(slots=True)
@@ -30,99 +33,138 @@ class Marks:
     first_reasoning: float | None = None
     first_answer: float | None = None
     status: int | None = None
-    failure: UpstreamFailed | None = None
+    failure: RequestError | None = None
 
-    def read(self, events: bytes) -> None:
-        """Notes the first text that is not empty. Each pattern is looked for only until it was found."""
-        if self.first_answer is None:
-            if self.first_reasoning is None and sse.REASONING.search(events):
-                self.first_reasoning = time.perf_counter()
-            if sse.ANSWER.search(events):
-                self.first_answer = time.perf_counter()
+    def read(self, events: bytes) -> bool:
+        """Notes the first text that is not empty; True once the answer has begun, and nothing is left to look for."""
+        if self.first_reasoning is None and sse.REASONING.search(events):
+            self.first_reasoning = time.perf_counter()
+        if sse.ANSWER.search(events):
+            self.first_answer = time.perf_counter()
+        return self.first_answer is not None
 
 
 @dataclass(frozen=True, slots=True)
 class Outlet:
-    """The client's end of a relay: where bytes go, our own headers after the engine's, and how its bytes are edited on the way."""
+    """The client's end of a relay: our own headers after the engine's, and how the engine's bytes are edited on the way (None: not)."""
 
-    send: Send
+    client: Client
     endpoint: Endpoint
     headers: RawHeaders
-    edit: Callable[[bytes], bytes]
+    edit: Callable[[bytes], bytes] | None
     marks: Marks
 
 
-async def relay(engine: Answer, outlet: Outlet) -> None:
-    """Hands the engine's answer on.
+class Relay:
+    """One attempt: the exchange that `wire` tells of the answer."""
 
-    Raises:
-        EngineRefused, UpstreamFailed: before the first byte left. Afterwards a failure is sent as the stream's last event.
-    """
-    if engine.status >= 400:
-        raise dialect.refusal(engine.status, await engine.read())
-    head = [*downstream(engine.headers), *outlet.headers]
-    if engine.is_stream:
-        await _stream(engine, head, outlet)
-    else:
-        body = outlet.edit(await engine.read())
-        _first_byte(engine, outlet.marks)
-        await answer(outlet.send, engine.status, head, body)
+    def __init__(self, outlet: Outlet) -> None:
+        loop = asyncio.get_running_loop()
+        self._outlet, self._marks, self._edit, self._write = outlet, outlet.marks, outlet.edit, outlet.client.write
+        self._opened: asyncio.Future[None] = loop.create_future()  # a stream's first event, or the whole of another answer
+        self._ended: asyncio.Future[None] = loop.create_future()
+        self._status, self._headers = 0, list[tuple[bytes, bytes]]()
+        self._buffer: sse.EventBuffer | None = None  # None: not a stream
+        self._held = b""
+        self._last = b""
+        self._failure: RequestError | None = None
+        self._flowing, self._reading = False, True
 
+    # what the wire tells
+    def head(self, status: int, headers: RawHeaders) -> None:
+        self._status, self._headers = status, headers
+        if status < 400 and dict(headers).get(b"content-type", b"").startswith(b"text/event-stream"):
+            self._buffer = sse.EventBuffer()
 
-def _first_byte(engine: Answer, marks: Marks) -> None:
-    marks.first_byte, marks.status = time.perf_counter(), engine.status
+    def data(self, data: bytes) -> None:
+        buffer = self._buffer
+        if buffer is not None and (buffer.rest or not data.endswith(b"\n\n")) and not (data := buffer.feed(data)):
+            return
+        if self._flowing:
+            self._forward(data)
+            return
+        if self._marks.status is not None:
+            return  # the stream is over for the client: what follows an error is not the answer
+        self._held += data
+        if buffer is not None and not self._opened.done() and sse.first_event(self._held):
+            self._opened.set_result(None)
 
+    def end(self) -> None:
+        for future in (self._opened, self._ended):
+            if not future.done():
+                future.set_result(None)
 
-async def _stream(engine: Answer, head: RawHeaders, outlet: Outlet) -> None:
-    events = _whole_events(engine.chunks())
-    first = await _first_events(events)
-    _first_byte(engine, outlet.marks)
-    await outlet.send({"type": "http.response.start", "status": engine.status, "headers": head})
-    try:
-        await _hand_on(first, events, outlet)
-    except UpstreamFailed as error:
-        outlet.marks.failure = error
-        await outlet.send(_piece(dialect.error_event(error, outlet.endpoint)))
-    await outlet.send({"type": "http.response.body", "body": b""})
+    def fail(self, error: RequestError) -> None:
+        future = self._ended if self._opened.done() else self._opened
+        if not future.done():
+            future.set_exception(error)
 
+    # what the proxy asks
+    async def run(self, source: Source) -> None:
+        """Hands the answer on.
 
-async def _hand_on(first: bytes, events: AsyncIterator[bytes], outlet: Outlet) -> None:
-    end = sse.EndWatch(dialect.END_MARKS[outlet.endpoint])
-    async for data in _chain(first, events):
-        outlet.marks.read(data)
-        end.feed(data)
-        await outlet.send(_piece(outlet.edit(data)))
-    if not end.seen:
-        raise UpstreamFailed("The engine's stream ended before its answer did")
+        Raises:
+            EngineRefused, UpstreamFailed: before the first byte left. Afterwards a failure is sent as the stream's last event.
+        """
+        await self._opened
+        if not 200 <= self._status < 300:
+            raise dialect.refusal(self._status, self._held)
+        if self._buffer is None:
+            self._answer()
+            return
+        self._begin(source)
+        try:
+            await self._ended
+            self._check_end()
+        except RequestError as error:
+            if isinstance(error, ClientGone):
+                raise
+            self._marks.failure = error
+            self._write(dialect.error_event(error, self._outlet.endpoint))
+        self._outlet.client.finish()
 
+    def _answer(self) -> None:
+        body = self._edit(self._held) if self._edit else self._held
+        self._first_byte()
+        self._outlet.client.answer(self._status, [*downstream(self._headers), *self._outlet.headers], body)
 
-def _piece(data: bytes) -> Message:
-    return {"type": "http.response.body", "body": data, "more_body": True}
+    def _begin(self, source: Source) -> None:
+        first, self._held = self._held, b""
+        if refusal := dialect.refusal_in_stream(sse.first_event(first)):
+            # vLLM reports some failures as the first event of a 200 stream: `data: {"error": {…, "code": 503}}`
+            raise refusal
+        if not first:
+            raise UpstreamFailed("The engine's stream ended before its first event")
+        self._first_byte()
+        self._outlet.client.start(self._status, [*downstream(self._headers), *self._outlet.headers], source)
+        self._flowing = True
+        self._forward(first)
 
+    def _first_byte(self) -> None:
+        self._marks.first_byte, self._marks.status = time.perf_counter(), self._status
 
-async def _whole_events(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    buffer = sse.EventBuffer()
-    async for chunk in chunks:
-        if data := buffer.feed(chunk):
-            yield data
+    def _forward(self, events: bytes) -> None:
+        if ERROR in events and not (events := self._before_error(events)):
+            return
+        if self._reading:
+            self._reading = not self._marks.read(events)
+        self._last = events
+        self._write(events if self._edit is None else self._edit(events))
 
+    def _before_error(self, events: bytes) -> bytes:
+        """vLLM says in an event that it failed, with a number for a code and `[DONE]` after it: here the stream stops."""
+        at = events.index(ERROR)
+        self._failure = dialect.refusal_in_stream(sse.first_event(events[at:]))
+        if self._failure is None:
+            return events
+        self._flowing = False
+        self.end()
+        return events[:at]
 
-async def _first_events(events: AsyncIterator[bytes]) -> bytes:
-    """Bytes up to and with the first event that has data.
-
-    vLLM reports some failures as the first event of a 200 stream: `data: {"error": {…, "code": 503}}` (vllm/entrypoints/openai).
-    """
-    seen = b""
-    async for data in events:
-        seen += data
-        if payload := sse.first_event(seen):
-            if refusal := dialect.refusal_in_stream(payload):
-                raise refusal
-            return seen
-    raise UpstreamFailed("The engine's stream ended before its first event")
-
-
-async def _chain(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    yield first
-    async for data in rest:
-        yield data
+    def _check_end(self) -> None:
+        """Raises the failure that the engine reported, or UpstreamFailed unless the last event says that the answer is whole."""
+        if self._failure:
+            raise self._failure
+        tail = b"\n" + self._last
+        if not any(mark in tail for mark in dialect.END_MARKS[self._outlet.endpoint]):
+            raise UpstreamFailed("The engine's stream ended before its answer did")

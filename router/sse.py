@@ -19,40 +19,25 @@ _REASONING_VALUE = re.compile(rb'"reasoning":\s*(null|"[^"\\]*(?:\\.[^"\\]*)*")'
 class EventBuffer:
     """Cuts a byte stream at event boundaries: what `feed` hands out always ends with a whole event."""
 
-    __slots__ = ("_rest",)
+    __slots__ = ("rest",)
 
     def __init__(self) -> None:
-        self._rest = b""
+        self.rest = b""
 
     def feed(self, chunk: bytes) -> bytes:
         """All bytes up to the last boundary seen so far that were not handed out before."""
-        data = self._rest + chunk if self._rest else chunk
+        data = self.rest + chunk if self.rest else chunk
         if data.endswith(b"\n\n"):
-            self._rest = b""
+            self.rest = b""
             return data
         end = max(_after(data, b"\n\n"), _after(data, b"\r\n\r\n"))
-        self._rest = data[end:]
+        self.rest = data[end:]
         return data[:end]
 
 
 def _after(data: bytes, boundary: bytes) -> int:
     at = data.rfind(boundary)
     return at + len(boundary) if at >= 0 else 0
-
-
-class EndWatch:
-    """Sees whether a stream said that it ended, wherever the chunks were cut."""
-
-    __slots__ = ("_marks", "_tail", "seen")
-
-    def __init__(self, marks: tuple[bytes, ...]) -> None:
-        self._marks, self._tail, self.seen = marks, b"\n", False
-
-    def feed(self, events: bytes) -> None:
-        """`events` are whole events, as EventBuffer gives them."""
-        window = self._tail + events
-        self.seen = self.seen or any(mark in window for mark in self._marks)
-        self._tail = window[-1:]
 
 
 def with_reasoning_content(data: bytes) -> bytes:

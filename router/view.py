@@ -6,6 +6,7 @@ need it does not judge, the engine does. https://platform.openai.com/docs/api-re
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import TYPE_CHECKING, TypeVar
 
@@ -13,11 +14,13 @@ import msgspec
 from msgspec import Struct
 
 from router.errors import BadRequest
+from router.pictures import outline
 from router.values import Endpoint, View
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+Buffer = bytes | bytearray | memoryview
 T = TypeVar("T")
 
 IMAGE_TYPES = frozenset({"image_url", "input_image", "image", "image_pil", "image_embeds"})
@@ -73,7 +76,7 @@ class _Messages(Struct):
     thinking: _Thinking | None = None
 
 
-def read_view(endpoint: Endpoint, body: bytes) -> View:
+def read_view(endpoint: Endpoint, body: bytes | bytearray) -> View:
     """What decisions need of `body`.
 
     Raises:
@@ -82,35 +85,35 @@ def read_view(endpoint: Endpoint, body: bytes) -> View:
     return _READERS[endpoint](body)
 
 
-def _chat(body: bytes) -> View:
+def _chat(body: bytes | bytearray) -> View:
     ask = _decode(_CHAT, body)
     text, images = _last_user_turn(ask.messages)
     structured = ask.response_format is not None and ask.response_format.type != "text"
     return View(ask.model, bool(ask.stream), text, images, ask.reasoning_effort, structured)
 
 
-def _completion(body: bytes) -> View:
+def _completion(body: bytes | bytearray) -> View:
     ask = _decode(_COMPLETION, body)
     prompts = [ask.prompt] if isinstance(ask.prompt, str) else ask.prompt or []
     return View(ask.model, bool(ask.stream), "\n".join(prompt for prompt in prompts if isinstance(prompt, str)))
 
 
-def _responses(body: bytes) -> View:
+def _responses(body: bytes | bytearray) -> View:
     ask = _decode(_RESPONSES, body)
     text, images = (ask.input, 0) if isinstance(ask.input, str) else _last_user_turn(ask.input)
     return View(ask.model, bool(ask.stream), text, images, ask.reasoning.effort if ask.reasoning else None)
 
 
-def _messages(body: bytes) -> View:
+def _messages(body: bytes | bytearray) -> View:
     ask = _decode(_MESSAGES, body)
     text, images = _last_user_turn(ask.messages)
     effort = None if ask.thinking is None else "none" if ask.thinking.type == "disabled" else "high"
     return View(ask.model, bool(ask.stream), text, images, effort)
 
 
-def _decode(decoder: msgspec.json.Decoder[T], body: bytes) -> T:
+def _decode(decoder: msgspec.json.Decoder[T], body: bytes | bytearray) -> T:
     try:
-        return decoder.decode(body)
+        return decoder.decode(outline(body).text)
     except msgspec.ValidationError as error:
         message, _, path = str(error).partition(" - at ")
         raise BadRequest(f"{message}{path and ' at ' + path}", code="invalid_type", param=_param(path)) from error
@@ -144,14 +147,14 @@ _CHAT = msgspec.json.Decoder(_Chat)
 _COMPLETION = msgspec.json.Decoder(_Completion)
 _RESPONSES = msgspec.json.Decoder(_Responses)
 _MESSAGES = msgspec.json.Decoder(_Messages)
-_READERS: dict[Endpoint, Callable[[bytes], View]] = {
+_READERS: dict[Endpoint, Callable[[bytes | bytearray], View]] = {
     "chat_completions": _chat,
     "completions": _completion,
     "responses": _responses,
     "messages": _messages,
 }
 
-_MODEL_VALUE = re.compile(rb'"model"\s*:\s*("(?:[^"\\]|\\.)*")')
+_MODEL_VALUE = re.compile(rb'"model"\s*:\s*("[^"\\]*(?:\\.[^"\\]*)*")')
 
 
 class _Model(Struct):
@@ -161,15 +164,17 @@ class _Model(Struct):
 _MODEL = msgspec.json.Decoder(_Model)
 
 
-def with_model(body: bytes, model: str) -> bytes:
-    """`body` with the value of its own `model` key replaced, and no other byte changed.
+def with_model(body: bytes | bytearray, model: str) -> tuple[Buffer, ...]:
+    """`body` with the value of its own `model` key replaced and no other byte changed, in pieces that share its memory.
 
     `"model":` can stand in `body` several times (in a tool's schema, say) but never inside a JSON string, where its quotes would be
-    escaped. The right one is the one whose replacement changes what a JSON reader sees.
+    escaped. Which one is the body's own a JSON reader tells, once each is given a number for its value.
     """
-    value = msgspec.json.encode(model)
-    for match in _MODEL_VALUE.finditer(body):
-        edited = body[: match.start(1)] + value + body[match.end(1) :]
-        if _MODEL.decode(edited).model == model:
-            return edited
-    return body
+    sketch, numbers = outline(body), itertools.count()
+    numbered = _MODEL_VALUE.sub(lambda _: b'"model":"%d"' % next(numbers), sketch.text)
+    own = int(_MODEL.decode(numbered).model or -1)
+    found = next(itertools.islice(_MODEL_VALUE.finditer(sketch.text), own, None), None) if own >= 0 else None
+    if found is None:
+        return (body,)
+    whole, (start, end) = memoryview(body), found.span(1)
+    return whole[: sketch.offset_in_body(start)], msgspec.json.encode(model), whole[sketch.offset_in_body(end) :]

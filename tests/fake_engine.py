@@ -47,6 +47,9 @@ REFUSAL = {
 }
 
 
+DEAD = {"error": {"message": "EngineCore encountered an issue.", "type": "InternalServerError", "param": None, "code": 500}}
+
+
 async def stream(fault: str) -> AsyncIterator[bytes]:
     if fault == "error-first":
         yield b"data: " + json.dumps(REFUSAL).encode() + b"\n\n"
@@ -58,6 +61,10 @@ async def stream(fault: str) -> AsyncIterator[bytes]:
             await asyncio.sleep(0.1)  # the half event leaves first
             os._exit(1)
         if number == 4 and fault == "silent-end":
+            return
+        if number == 3 and fault == "error-later":
+            yield b"data: " + json.dumps(DEAD).encode() + b"\n\n"
+            yield b"data: [DONE]\n\n"
             return
         if number == 2 and fault == "stall":
             await asyncio.sleep(60)
@@ -97,6 +104,8 @@ async def serve(scope: Scope, body: bytes, receive: Receive, send: Send) -> None
         os._exit(1)
     if fault == "overloaded":
         await reply(send, 503, JSON, json.dumps(REFUSAL).encode())
+    elif fault == "dead":
+        await reply(send, 500, JSON, json.dumps(DEAD).encode())
     elif fault == "never":
         await never(receive)
     elif json.loads(body).get("stream"):

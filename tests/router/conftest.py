@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ class Launcher:
 
     folder: Path
     processes: ExitStack
+    relay: str
     children: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     def engine(self, *models: str) -> str:
@@ -36,7 +37,7 @@ class Launcher:
     def router(self, instruct: list[str], thinking: list[str], **router: Any) -> str:
         port = free_port()
         url = f"http://127.0.0.1:{port}"
-        config = {"router": {"port": port, "poll_interval_s": 0.2} | router}
+        config = {"router": {"port": port, "poll_interval_s": 0.2, "relay": self.relay} | router}
         config["pools"] = {"instruct": {"replicas": instruct}, "thinking": {"replicas": thinking}}
         file = self.folder / f"duet-{port}.yaml"
         file.write_text(json.dumps(config))  # JSON is YAML
@@ -54,23 +55,23 @@ class Launcher:
         self.children[url] = self.processes.enter_context(running(argv, log))
 
 
-@contextmanager
-def launcher(folder: Path) -> Iterator[Launcher]:
-    with ExitStack() as processes:
-        yield Launcher(folder, processes)
+@pytest.fixture(scope="module", params=["transport", "asgi"])
+def relay(request: pytest.FixtureRequest) -> str:
+    """Both ways to the client pass the same tests."""
+    return str(request.param)
 
 
 @pytest.fixture
-def launch(tmp_path: Path) -> Iterator[Launcher]:
-    with launcher(tmp_path) as launch:
-        yield launch
+def launch(tmp_path: Path, relay: str) -> Iterator[Launcher]:
+    with ExitStack() as processes:
+        yield Launcher(tmp_path, processes, relay)
 
 
 @pytest.fixture(scope="module")
-def router(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def router(tmp_path_factory: pytest.TempPathFactory, relay: str) -> Iterator[str]:
     """A pair for tests that break nothing."""
-    with launcher(tmp_path_factory.mktemp("router")) as launch:
-        yield launch.pair()
+    with ExitStack() as processes:
+        yield Launcher(tmp_path_factory.mktemp("router"), processes, relay).pair()
 
 
 def metric(url: str, name: str, **labels: str) -> float:

@@ -43,6 +43,12 @@ def test_the_environment_wins_over_the_file_and_the_file_over_defaults(tmp_path:
         ("pools: {instruct: {replicas: [ftp://x]}}", ["pools.instruct.replicas.0", "ftp://x"]),
         ("pools: {instrcut: {}}", ["pools.instrcut"]),
         ("roter: {}", ["roter"]),
+        ("router: {host: ''}", ["router.host"]),
+        ("router: {max_body_mb: .inf}", ["router.max_body_mb", "inf"]),
+        ("pools: {instruct: {replicas: ['dns://engines']}}", ["pools.instruct.replicas.0", "port"]),
+        ("pools: {instruct: {replicas: ['http://h:99999']}}", ["pools.instruct.replicas.0", "99999"]),
+        ("pools: {instruct: {aliases: [auto]}}", ["pools", "'auto'"]),
+        ("pools: {instruct: {aliases: [a]}, thinking: {aliases: [a]}}", ["pools", "'a'"]),
         ("router: [", ["line 1"]),
         ("- 1", []),
     ],
@@ -55,12 +61,24 @@ def test_a_wrong_key_or_value_is_named(tmp_path: Path, text: str, words: list[st
 
 
 @pytest.mark.parametrize(
-    ("variable", "value"), [("DUET_ROUTER__PORT", "high"), ("DUET_ROUTR__PORT", "1"), ("DUET_ROUTER__PROT", "1")]
+    ("variable", "value"),
+    [
+        ("DUET_ROUTER__PORT", "high"),
+        ("DUET_ROUTR__PORT", "1"),
+        ("DUET_ROUTER_PORT", "1"),
+        ("DUET_PORT", "1"),
+        ("DUET_ROUTER__PROT", "1"),
+    ],
 )
 def test_a_wrong_variable_is_named(variable: str, value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(variable, value)
     with pytest.raises(ConfigError, match=variable):
         load(None)
+
+
+def test_a_key_with_nothing_after_it_means_its_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DUET_ROUTER__HOST", "")
+    assert load(written(tmp_path, "router:\npools:\n  instruct:\n    aliases:\nserve:\n")) == load(None)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

@@ -82,10 +82,50 @@ def test_before_the_first_byte_another_replica_answers(launch: Launcher, fault: 
 
 def test_when_every_replica_fails_the_client_is_told(launch: Launcher) -> None:
     url = launch.router([launch.engine("a"), launch.engine("b")], [launch.engine("t")])
-    for fault, code in (("overloaded", "engine_overloaded"), ("die", "engine_failed")):
+    for fault, codes in (("overloaded", {"engine_overloaded"}), ("die", {"engine_failed", "engine_unreachable"})):
         with pytest.raises(openai.InternalServerError) as raised, sdk(url, fault) as client:
             client.chat.completions.create(model="qwen3-vl-instruct", messages=[])
-        assert raised.value.code == code
+        assert raised.value.code in codes
+
+
+def test_a_request_that_kills_engines_does_not_get_them_all(launch: Launcher) -> None:
+    engines = [launch.engine(name) for name in "abcd"]
+    url = launch.router(engines, [launch.engine("t")])
+    answer = httpx.post(
+        f"{url}/v1/chat/completions", json={"model": "qwen3-vl-instruct", "messages": []}, headers={"x-fake": "die"}
+    )
+    assert answer.status_code in {502, 503}
+    assert sum(launch.children[engine].poll() is None for engine in engines) >= 2
+
+
+def test_an_engine_that_says_mid_stream_that_it_failed_is_believed(launch: Launcher) -> None:
+    """vLLM's own error event has a number for a code, and `[DONE]` after it."""
+    url = launch.pair()
+    with pytest.raises(openai.APIError) as raised:
+        streamed(url, "error-later")
+    assert (raised.value.code, raised.value.type) == ("engine_unreachable", "server_error")
+    assert metric(url, "duet_router_upstream_failures_total", kind="mid_stream") == 1
+
+
+def test_a_core_that_is_dead_is_not_asked_twice(launch: Launcher) -> None:
+    """It answers at once, and so would always be the least busy of all."""
+    url = launch.router([launch.engine("dead"), launch.engine("sound")], [launch.engine("t")])
+    with sdk(url, "dead@dead") as client:
+        for _ in range(6):
+            assert client.chat.completions.create(model="qwen3-vl-instruct", messages=[]).choices[0].message.content == "answer"
+
+
+def test_the_end_of_the_drain_is_an_error_and_not_a_silent_cut(launch: Launcher) -> None:
+    engine = launch.engine("m")
+    url = launch.router([engine], [engine], drain_s=1)
+    with httpx.stream(
+        "POST", f"{url}/v1/chat/completions", json=ASK | {"stream": True}, headers={"x-fake": "stall"}
+    ) as response:
+        pieces = response.iter_text()
+        text = next(pieces)
+        launch.children[url].send_signal(signal.SIGTERM)
+        text += "".join(pieces)
+    assert json.loads(text.strip().split("\n\n")[-1].removeprefix("data: "))["error"]["code"] == "router_stopping"
 
 
 def test_a_killed_replica_leaves_the_fleet_and_its_pool_says_so(launch: Launcher) -> None:

@@ -70,6 +70,12 @@ def test_every_answer_has_a_request_id_and_an_unfit_one_is_replaced(router: str,
         assert len(response.headers["x-request-id"]) == 32
 
 
+def test_load_balancers_may_ask_with_head_and_no_path_redirects(router: str) -> None:
+    assert [httpx.head(f"{router}{path}").status_code for path in ("/health", "/ready")] == [200, 200]
+    assert post(router, b"{}", "/v1/chat/completions/").status_code == 404
+    assert httpx.get(f"{router}/v1/chat/completions").json()["error"]["code"] == "method_not_allowed"
+
+
 def test_the_query_string_travels(router: str) -> None:
     answer = post(router, b'{"model":"auto","messages":[]}', "/v1/chat/completions?a=1&b=%20")
     assert answer.json()["seen"]["query"] == "a=1&b=%20"

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from router.errors import BadRequest
+from router.pictures import outline
 from router.values import View
 from router.view import read_view, with_model
 
@@ -96,4 +97,24 @@ def test_splicing_changes_the_models_name_and_nothing_else(
         text.decode()
     except UnicodeDecodeError:
         return  # lone surrogates are no JSON text
-    assert json.loads(with_model(text, new)) == body | {"model": new}
+    assert json.loads(b"".join(with_model(text, new))) == body | {"model": new}
+
+
+@given(
+    st.lists(
+        st.tuples(json_values, st.integers(4096, 5000), st.sampled_from(["", "\\", '"', '\\"', "/"])), min_size=1, max_size=3
+    ),
+    st.data(),
+)
+def test_pictures_are_cut_out_of_what_is_parsed_and_nothing_else_is(
+    parts: list[tuple[object, int, str]], data: st.DataObject
+) -> None:
+    """A JSON reader sees the same body with each long base64 text shortened; every offset leads back to the same byte."""
+    body = [{"a": value, "url": f"data:image/png;base64,{'A' * size}{end}", "b": value} for value, size, end in parts]
+    text = json.dumps(body).encode()
+    sketch = outline(text)
+    if not any(end for _, _, end in parts):
+        assert json.loads(sketch.text) == [item | {"url": "data:image/png;base64,"} for item in body]
+    assert [item["a"] for item in json.loads(sketch.text)] == [value for value, _, _ in parts]
+    offset = data.draw(st.integers(0, len(sketch.text) - 1))
+    assert sketch.text[offset] == text[sketch.offset_in_body(offset)]
