@@ -133,6 +133,6 @@ async def _supervise(console: Console, config: DuetConfig, stack: Stack, *, with
         progress.say(greeting(f"http://{reachable(host)}:{port}", stack.plans, with_router=with_router))
 
     try:
-        await Supervisor(stack.services, progress).run(announce)
+        await Supervisor(stack.services, progress).run(announce, stack.ready_url)
     finally:
         progress.close()

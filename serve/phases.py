@@ -6,13 +6,18 @@ import re
 
 from serve.values import Phase
 
-# vllm: v1/worker/{gpu,cpu}_model_runner.py, model_executor/model_loader/*.py, v1/core/kv_cache_utils.py
+# vllm: v1/worker/{gpu,cpu}_model_runner.py, v1/worker/gpu/model_runner.py, model_executor/model_loader/*.py, v1/core/kv_cache_utils.py
 SIGNS = (
     (
         Phase.PROFILING,
         re.compile(r"Loading weights took|Model loading took|KV cache size: |Dynamo bytecode transform|Capturing CUDA graphs"),
     ),
-    (Phase.LOADING, re.compile(r"Starting to load model|Time spent downloading weights|Loading safetensors checkpoint shards")),
+    (
+        Phase.LOADING,
+        re.compile(
+            r"Starting to load model|Loading model from scratch|Time spent downloading weights|Loading safetensors checkpoint shards"
+        ),
+    ),
 )
 
 

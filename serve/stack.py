@@ -33,6 +33,7 @@ class Stack:
 
     services: tuple[Service, ...]
     plans: tuple[EnginePlan, ...]
+    ready_url: str | None  # where the router says that it has found an engine for each pool
 
 
 def prepare(
@@ -61,7 +62,8 @@ def prepare(
     plans = tuple(_locate(each, config.serve.cache_dir, say) for each in plans)
     router = [_router(config, config_file, plans)] if with_router else []
     env = bytecode_env(config.serve.cache_dir)
-    return Stack((*router, *(_engine(each, package, env, config, router) for each in plans)), plans)
+    ready_url = f"{_router_url(config)}/ready" if with_router else None
+    return Stack((*router, *(_engine(each, package, env, config, router) for each in plans)), plans, ready_url)
 
 
 def _describe(machine: Hardware, package: Package) -> str:
@@ -99,17 +101,22 @@ def _locate(plan: EnginePlan, cache_dir: Path, say: Callable[[str], None]) -> En
     return locate(plan, cache_dir)
 
 
+def _router_url(config: DuetConfig) -> str:
+    return f"http://{ports.reachable(config.router.host)}:{config.router.port}"
+
+
 def _router(config: DuetConfig, config_file: Path | None, plans: Sequence[EnginePlan]) -> Service:
     argv = [sys.executable, "-m", "router", "router", *(["--config", str(config_file)] if config_file else [])]
     names = {f"DUET_POOLS__{plan.pool.upper()}__MODEL": plan.served_names[0] for plan in plans}
     return Service(
         name="router",
         command=Command(tuple(argv), names),
-        health_url=f"http://{ports.reachable(config.router.host)}:{config.router.port}/health",
+        health_url=f"{_router_url(config)}/health",
         log=config.serve.cache_dir / "logs" / f"router-{config.router.port}.log",
         start_timeout_s=ROUTER_START_TIMEOUT_S,
         stop_grace_s=config.router.drain_s + ROUTER_GRACE_S,
         died=RouterDied,
+        turn="router",
     )
 
 
@@ -124,6 +131,7 @@ def _engine(
         start_timeout_s=config.serve.start_timeout_s,
         stop_grace_s=plan.drain_s + config.serve.shutdown_timeout_s,
         died=EngineDied,
+        turn=f"GPU {plan.gpu.index}" if plan.gpu else plan.name,
         after=(*(service.name for service in before), *([plan.starts_after] if plan.starts_after else [])),
         stop_stage=1,
     )

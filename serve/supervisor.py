@@ -37,6 +37,7 @@ class Service:
     start_timeout_s: float
     stop_grace_s: float
     died: type[DuetError]
+    turn: str  # of services that share one, one at a time starts: vLLM takes what others allocate meanwhile for its own
     after: tuple[str, ...] = ()  # services that must be ready before this one starts
     stop_stage: int = 0  # lower ones stop first
 
@@ -62,10 +63,13 @@ class Supervisor:
         self._observer = observer
         self._running: dict[str, Process] = {}
         self._ready = {service.name: asyncio.Event() for service in services}
+        self._turns = {service.turn: asyncio.Lock() for service in services}
         self._asked, self._forced = asyncio.Event(), asyncio.Event()
 
-    async def run(self, announce: Callable[[], None]) -> None:
-        """Start everything, `announce` once all of it is ready, and return after a stop that SIGINT or SIGTERM asked for.
+    async def run(self, announce: Callable[[], None], ready_url: str | None = None) -> None:
+        """Start everything, `announce` it once all of it is ready, and return after a stop that SIGINT or SIGTERM asked for.
+
+        `ready_url` is asked too before the announcement: the router learns of a ready engine only at its next look.
 
         Raises:
             DuetError: the `died` of a service that was never ready or ends too often, EngineTimeout, or ForcedStop
@@ -78,7 +82,7 @@ class Supervisor:
         asked = asyncio.create_task(self._asked.wait())
         tasks = [
             asked,
-            asyncio.create_task(self._announce(announce)),
+            asyncio.create_task(self._announce(announce, ready_url)),
             *(asyncio.create_task(self._keep(it)) for it in self._services),
         ]
         try:
@@ -93,9 +97,11 @@ class Supervisor:
     def _record(self) -> None:
         (self._forced if self._asked.is_set() else self._asked).set()
 
-    async def _announce(self, announce: Callable[[], None]) -> None:
+    async def _announce(self, announce: Callable[[], None], ready_url: str | None) -> None:
         for ready in self._ready.values():
             await ready.wait()
+        while ready_url and not await health.is_ok(ready_url):  # noqa: ASYNC110 - another process has no event to wait for
+            await asyncio.sleep(INTERVAL_S)
         announce()
 
     async def _keep(self, service: Service) -> None:
@@ -103,9 +109,10 @@ class Supervisor:
             await self._ready[name].wait()
         exits: list[Exit] = []
         while True:
-            log = Log(service.log)
-            process = self._start(service)
-            was_ready = await self._until_ready(service, process, log)
+            async with self._turns[service.turn]:
+                log = Log(service.log)
+                process = self._start(service)
+                was_ready = await self._until_ready(service, process, log)
             code = await self._until_ended(service, process, log)
             now = asyncio.get_running_loop().time()
             exits.append(Exit(now, code, was_ready))

@@ -20,7 +20,8 @@ DATA = Path(__file__).parent / "data"
 
 class Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
-        body = f"{os.getpid()} {child.pid}".encode() if self.path == "/pid" else b""
+        answers = {"/pid": f"{os.getpid()} {child.pid}", "/v1/models": '{"data": []}'}
+        body = answers.get(self.path, "").encode()
         self.send_response(200)
         self.send_header("content-length", str(len(body)))
         self.end_headers()

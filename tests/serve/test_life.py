@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import httpx
 import psutil
 
 from tests.processes import wait_for
@@ -43,6 +44,13 @@ def test_up_stops_the_router_before_the_engines(duet: Duet) -> None:
         log = duet.folder / "cache" / "logs" / f"{pool}-{duet.ports[pool]}.log"
         assert log.read_text().endswith("the router is gone\n")
     assert f"http://127.0.0.1:{duet.ports['router']}/v1" in out
+
+
+def test_ready_is_said_once_the_router_has_seen_every_engine(duet: Duet) -> None:
+    duet.config["router"]["poll_interval_s"] = 2
+    duet.start("up")
+    duet.wait_ready()
+    assert httpx.get(f"http://127.0.0.1:{duet.ports['router']}/ready").status_code == 200
 
 
 def test_one_pool_alone(duet: Duet) -> None:

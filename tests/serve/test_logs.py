@@ -15,8 +15,9 @@ from serve.values import Phase
 DATA = Path(__file__).parent / "data"
 
 
-def test_the_phases_of_a_real_start() -> None:
-    said = [phase for line in (DATA / "start-cpu.log").read_text().splitlines() if (phase := phase_of(line))]
+@pytest.mark.parametrize("log", ["start-cpu.log", "start-gpu.log"])
+def test_the_phases_of_a_real_start(log: str) -> None:
+    said = [phase for line in (DATA / log).read_text().splitlines() if (phase := phase_of(line))]
     assert [phase for phase, _ in groupby(said)] == [Phase.LOADING, Phase.PROFILING]
 
 
