@@ -77,6 +77,7 @@ def router(tmp_path_factory: pytest.TempPathFactory, relay: str) -> Iterator[str
 def metric(url: str, name: str, **labels: str) -> float:
     """The sum of the samples of `name` whose labels include `labels`."""
     lines = httpx.get(f"{url}/metrics").text.splitlines()
+    assert any(name.removesuffix("_total") in line for line in lines), f"no metric {name} at {url}"
     wanted = [f'{key}="{value}"' for key, value in labels.items()]
     samples = [line for line in lines if line.startswith((f"{name}{{", f"{name} ")) and all(label in line for label in wanted)]
     return sum(float(line.rsplit(" ", 1)[1]) for line in samples)

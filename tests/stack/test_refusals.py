@@ -15,7 +15,9 @@ TRUNCATED = picture("cut")[: len("data:image/png;base64,") + 400]
 CASES: list[tuple[str, dict[str, Any], type[openai.APIStatusError], str]] = [
     ("garbage picture", {"messages": turn("Read it.", GARBAGE)}, openai.BadRequestError, "invalid_image"),
     ("truncated picture", {"messages": turn("Read it.", TRUNCATED)}, openai.BadRequestError, "invalid_image"),
-    ("remote picture", {"messages": turn("Read it.", "http://127.0.0.1:1/a.png")}, openai.BadRequestError, "invalid_request"),
+    ("remote picture", {"messages": turn("Read it.", "http://127.0.0.1:1/a.png")}, openai.BadRequestError, "invalid_image"),
+    ("local picture", {"messages": turn("Read it.", "file:///etc/passwd")}, openai.BadRequestError, "invalid_image"),
+    ("picture without base64", {"messages": turn("Read it.", "data:image/png,abc")}, openai.BadRequestError, "invalid_image"),
     ("unknown model", {"model": "gpt-5"}, openai.NotFoundError, "model_not_found"),
     ("prompt too long", {"messages": turn("word " * 20_000)}, openai.BadRequestError, "context_length_exceeded"),
     (
