@@ -35,11 +35,10 @@ def noise() -> str:
 def leave(stack: Stack, phase: str) -> None:
     """Asks for a long answer and is gone: after five events, or before the first, or while the engine still collects a whole one."""
     pictures = [noise() for _ in range(4)] if phase == "before_first_event" else []
-    tokens = 1000 if pictures else LONG
     ask: dict[str, Any] = {
         "model": "qwen3-vl-instruct",
         "messages": turn("Go on.", *pictures),
-        "max_tokens": tokens,
+        "max_tokens": TOKENS[phase],
         "ignore_eos": True,
     }
     patience = httpx.Timeout(60, read=60 if phase == "mid_stream" else 0.2)
