@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-import gc
-import logging
-import socket
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import msgspec
 import typer
-import uvicorn
 from msgspec import Struct
 
-from router import app as application
+from router import server
 from router.classify import classify
 from router.config import RouterConfig, load
-from router.errors import ConfigError, DuetError, PortInUse
-from router.line import RelayProtocol
+from router.errors import ConfigError, DuetError
 from router.values import View
 
-log = logging.getLogger("duet.router")
 commands = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
-# Longer than any usual client keeps an idle connection, so that no request meets one that is just being closed
-IDLE_S = 75
 DEFAULT_CONFIG = Path("duet.yaml")
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="The configuration file; ./duet.yaml if it is there.")]
 
@@ -38,51 +30,12 @@ def check(config: ConfigOption = None) -> None:
 @commands.command("router")
 def serve(config: ConfigOption = None) -> None:
     """Start the router alone, in front of the replicas that the configuration names."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    settings = _load(config)
-    listener = _listen(settings)
-    replicas = "; ".join(f"{pool}: {', '.join(section.replicas)}" for pool, section in settings.pools.items())
-    log.info("http://%s:%d in front of %s", settings.router.host, settings.router.port, replicas)
-    server = uvicorn.Server(_server_config(settings))
-    gc.collect()
-    gc.freeze()  # what is loaded by now stays: the collector need not look at it again between tokens
-    gc.set_threshold(50_000, 20, 50)  # a stream makes no cycles; the default would look for them after every few events
-    server.run(sockets=[listener])
-    if not server.started:
+    if not server.run(_load(config)):
         raise typer.Exit(1)
 
 
 def _load(config: Path | None) -> RouterConfig:
     return load(config or (DEFAULT_CONFIG if DEFAULT_CONFIG.is_file() else None))
-
-
-def _listen(settings: RouterConfig) -> socket.socket:
-    """Binds before anything else starts, so that a port in use is the first thing said and not the last."""
-    host, port = settings.router.host, settings.router.port
-    listener = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((host, port))
-    except OSError as error:
-        listener.close()
-        raise PortInUse(f"router.port: {port}: cannot listen on {host}: {error.strerror}") from error
-    return listener
-
-
-def _server_config(settings: RouterConfig) -> uvicorn.Config:
-    return uvicorn.Config(
-        application.build(settings),
-        loop="uvloop",
-        http=RelayProtocol if settings.router.relay == "transport" else "httptools",
-        ws="none",
-        log_config=None,
-        log_level="warning",
-        access_log=False,
-        proxy_headers=False,
-        server_header=False,
-        timeout_keep_alive=IDLE_S,
-        timeout_graceful_shutdown=settings.router.drain_s,
-    )
 
 
 class Row(Struct):

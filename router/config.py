@@ -55,7 +55,7 @@ class RouterSection(Section):
 
     host: str = Field(default="127.0.0.1", min_length=1)
     port: int = Field(default=8000, ge=1, le=65535)
-    workers: Literal[1] = 1
+    workers: int = Field(default=1, ge=1, le=256)
     max_body_mb: float = Field(default=32, gt=0, allow_inf_nan=False)
     connect_timeout_s: float = Field(default=5, gt=0, allow_inf_nan=False)
     read_timeout_s: float = Field(default=600, gt=0, allow_inf_nan=False)

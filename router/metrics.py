@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
-from prometheus_client import CollectorRegistry, Counter, Histogram, disable_created_metrics
-from prometheus_client.core import GaugeMetricFamily
+import psutil
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
 from prometheus_client.platform_collector import PlatformCollector
 from prometheus_client.process_collector import ProcessCollector
 
 from router.values import POOLS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from router.fleet import Fleet
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 80, 160, 320, 640)
 CONTENT_TYPE = CONTENT_TYPE_LATEST
+FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+SEVERAL_PROCESSES = FOLDER in os.environ  # the library looks at it once too, when it is imported
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series for every counter, which nobody here reads
 
 
@@ -52,10 +55,15 @@ class Metrics:
         )
         self.first_reasoning = self._seconds("time_to_first_reasoning", "To the first reasoning text of a stream", ["pool"])
         self.first_answer = self._seconds("time_to_first_answer", "To the first answer text of a stream", ["pool"])
+        self._fleet = fleet
+        self._in_flight = self._gauge("requests_in_flight", "Requests handed to the replica and not ended", "livesum")
+        self._up = self._gauge("replica_up", "1 while the replica is ready", "livemin")
+        self._capacity = self._gauge("replica_kv_cache_tokens", "Tokens that the replica's KV cache holds", "livemax")
+        self._known: set[tuple[str, str]] = set()
         self._begin_at_zero()
-        registry.register(_FleetCollector(fleet))
-        ProcessCollector(registry=registry)
-        PlatformCollector(registry=registry)
+        if not SEVERAL_PROCESSES:
+            ProcessCollector(registry=registry)
+            PlatformCollector(registry=registry)
 
     def _begin_at_zero(self) -> None:
         """A series that first appears with a value of 1 has no rate: Prometheus never saw it rise."""
@@ -65,32 +73,36 @@ class Metrics:
             for metric in (self.images, self.first_byte, self.first_reasoning, self.first_answer):
                 metric.labels(pool)
 
+    def refresh(self) -> None:
+        """Takes over the fleet's state. Other workers see ours as it was at the last call."""
+        replicas = {(replica.pool, replica.url): replica for replica in self._fleet.all()}
+        for key in self._known - replicas.keys():
+            for gauge in (self._in_flight, self._up, self._capacity):
+                gauge.remove(*key)
+        for key, replica in replicas.items():
+            self._up.labels(*key).set(replica.ready)
+            self._in_flight.labels(*key).set(replica.in_flight)
+            if replica.served and replica.served.kv_cache_tokens:
+                self._capacity.labels(*key).set(replica.served.kv_cache_tokens)
+        self._known = set(replicas)
+
     def render(self) -> bytes:
-        return generate_latest(self.registry)
+        self.refresh()
+        return generate_latest(_over_all_workers() if SEVERAL_PROCESSES else self.registry)
+
+    def _gauge(self, name: str, text: str, over_workers: Literal["livesum", "livemin", "livemax"]) -> Gauge:
+        return Gauge(f"duet_router_{name}", text, ["pool", "replica"], registry=self.registry, multiprocess_mode=over_workers)
 
     def _seconds(self, name: str, text: str, labels: list[str]) -> Histogram:
         return Histogram(f"duet_router_{name}_seconds", text, labels, buckets=SECONDS, registry=self.registry)
 
 
-class _FleetCollector:
-    """The fleet's state at the moment of the scrape: no gauge to keep in step, none left behind by a replica that went."""
-
-    def __init__(self, fleet: Fleet) -> None:
-        self._fleet = fleet
-
-    def collect(self) -> Iterator[GaugeMetricFamily]:
-        labels = ["pool", "replica"]
-        up = GaugeMetricFamily("duet_router_replica_up", "1 while the replica is ready", labels=labels)
-        in_flight = GaugeMetricFamily(
-            "duet_router_requests_in_flight", "Requests handed to the replica and not ended", labels=labels
-        )
-        capacity = GaugeMetricFamily(
-            "duet_router_replica_kv_cache_tokens", "Tokens that the replica's KV cache holds", labels=labels
-        )
-        for replica in self._fleet.all():
-            key = [replica.pool, replica.url]
-            up.add_metric(key, replica.ready)
-            in_flight.add_metric(key, replica.in_flight)
-            if replica.served and replica.served.kv_cache_tokens:
-                capacity.add_metric(key, replica.served.kv_cache_tokens)
-        yield from (up, in_flight, capacity)
+def _over_all_workers() -> CollectorRegistry:
+    """What all workers count together, the ended ones included, whose gauges are forgotten here."""
+    registry = CollectorRegistry()
+    MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    folder = Path(os.environ[FOLDER])
+    ended = {pid for file in folder.glob("gauge_live*.db") if not psutil.pid_exists(pid := int(file.stem.rsplit("_", 1)[1]))}
+    for pid in ended:
+        mark_process_dead(pid)  # type: ignore[no-untyped-call]
+    return registry

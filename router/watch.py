@@ -14,6 +14,8 @@ from router import scrape
 from router.errors import UpstreamFailed
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from router.config import RouterConfig
     from router.fleet import Fleet
     from router.upstream import Upstream
@@ -21,22 +23,30 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("duet.router")
 TIMEOUT_S = 5.0
+FIRST_LOOK_S = 1.0
 DNS = "dns://"
 
 
 class Watch:
     """Keeps `fleet` true, a round every `router.poll_interval_s`."""
 
-    def __init__(self, config: RouterConfig, fleet: Fleet, upstream: Upstream) -> None:
-        self._config, self._fleet, self._upstream = config, fleet, upstream
+    def __init__(self, config: RouterConfig, fleet: Fleet, upstream: Upstream, on_round: Callable[[], None]) -> None:
+        self._config, self._fleet, self._upstream, self._on_round = config, fleet, upstream, on_round
         self._addresses: dict[str, list[str]] = {}
         self._polls: dict[tuple[str, str], asyncio.Task[None]] = {}
         self._said: dict[str, str] = {}
+
+    async def first_look(self) -> None:
+        """One round, and a little time for its answers: who asks next should not hear that a model is unknown."""
+        await self.round()
+        if self._polls:
+            await asyncio.wait(self._polls.values(), timeout=FIRST_LOOK_S)
 
     async def run(self) -> None:
         while True:
             try:
                 await self.round()
+                self._on_round()
             except Exception:  # a watch that died would freeze the fleet for ever; nothing else would notice
                 log.exception("a round of the watch failed")
             await asyncio.sleep(self._config.router.poll_interval_s)

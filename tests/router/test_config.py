@@ -38,7 +38,7 @@ def test_the_environment_wins_over_the_file_and_the_file_over_defaults(tmp_path:
     [
         ("router: {prot: 1}", ["router.prot", "1"]),
         ("router: {port: 70000}", ["router.port", "70000"]),
-        ("router: {workers: 4}", ["router.workers", "4"]),
+        ("router: {workers: 0}", ["router.workers", "0"]),
         ("pools: {instruct: {replicas: []}}", ["pools.instruct.replicas"]),
         ("pools: {instruct: {replicas: [ftp://x]}}", ["pools.instruct.replicas.0", "ftp://x"]),
         ("pools: {instrcut: {}}", ["pools.instrcut"]),
