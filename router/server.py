@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import resource
 import socket
 import tempfile
 from functools import partial
@@ -42,6 +43,7 @@ def run(settings: RouterConfig) -> bool:
         PortInUse: somebody listens on `router.port`.
     """
     config = _uvicorn(settings)  # configures logging as well
+    _raise_file_limit()
     listener = _listen(settings)
     replicas = "; ".join(f"{pool}: {', '.join(section.replicas)}" for pool, section in settings.pools.items())
     log.info("http://%s:%d in front of %s", settings.router.host, settings.router.port, replicas)
@@ -53,6 +55,12 @@ def run(settings: RouterConfig) -> bool:
         os.environ["PROMETHEUS_MULTIPROC_DIR"] = folder
         Multiprocess(config, sockets=[listener]).run()
     return True
+
+
+def _raise_file_limit() -> None:
+    """A stream takes two sockets; the usual soft limit of 1,024 files would end at 500 streams."""
+    _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
 
 
 def _listen(settings: RouterConfig) -> socket.socket:
