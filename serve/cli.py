@@ -6,7 +6,9 @@ import asyncio
 import os
 import signal
 import sys
+from contextlib import suppress
 from enum import StrEnum
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -19,7 +21,7 @@ from serve.config import load
 from serve.errors import DuetError
 from serve.greeting import greeting
 from serve.ports import reachable
-from serve.progress import Progress
+from serve.progress import Progress, say
 from serve.stack import prepare
 from serve.supervisor import Supervisor
 from serve.values import POOLS
@@ -43,6 +45,7 @@ DEFAULT_CONFIG = Path("duet.yaml")
 PASS_THROUGH = {"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []}
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False, rich_markup_mode=None)
+TwinName = Annotated[str, typer.Argument(help=f"One of {', '.join(checkpoint_twin.NAMES)}.")]
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="The configuration file; ./duet.yaml if it is there.")]
 
 
@@ -78,7 +81,7 @@ def serve(
 
 
 @app.command()
-def twin(name: str, directory: Annotated[Path, typer.Argument(metavar="DIR")]) -> None:
+def twin(name: TwinName, directory: Annotated[Path, typer.Argument(metavar="DIR")]) -> None:
     """Write a checkpoint folder with the true shape of a Qwen3-VL model and no weights, for --load-format dummy."""
     checkpoint_twin.write(name, directory)
     typer.echo(f"{directory}: {name} without weights; serve it with engine.args: [--load-format, dummy]")
@@ -101,12 +104,13 @@ def main() -> None:
     try:
         app(prog_name="duet")
     except DuetError as error:
-        Console(stderr=True).print(f"duet: {error.message}", style="red", markup=False, highlight=False, soft_wrap=True)
+        with suppress(OSError, SystemExit):  # with nobody left to read it, the exit code still tells
+            Console(stderr=True).print(f"duet: {error.message}", style="red", markup=False, highlight=False, soft_wrap=True)
         sys.exit(error.exit_code)
 
 
 def _become_router(verb: str, arguments: list[str]) -> NoReturn:
-    os.execv(sys.executable, [sys.executable, "-m", "router", verb, *arguments])  # noqa: S606 - no shell is wanted
+    os.execv(sys.executable, [sys.executable, "-P", "-m", "router", verb, *arguments])  # noqa: S606 - no shell is wanted
 
 
 def _run(config_file: Path | None, pools: Collection[PoolName], *, with_router: bool) -> None:
@@ -116,9 +120,7 @@ def _run(config_file: Path | None, pools: Collection[PoolName], *, with_router: 
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         devices = os.environ.get("CUDA_VISIBLE_DEVICES")
-        stack = prepare(
-            config, file, pools, devices, lambda text: console.print(text, highlight=False), with_router=with_router
-        )
+        stack = prepare(config, file, pools, devices, partial(say, console), with_router=with_router)
     except KeyboardInterrupt:
         return  # nothing has been started yet
     asyncio.run(_supervise(console, config, stack, with_router=with_router))

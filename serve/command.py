@@ -16,6 +16,12 @@ if TYPE_CHECKING:
 NO_HOST = "data-urls-only.invalid"
 MAX_IMAGE_PIXELS = 30_000_000  # of a picture as sent; 144 megapixels took 7 s of one core and 0.6 GB to decode
 QUIET_ENDPOINTS = "/health,/metrics"
+OVER_SEVERAL_GPUS = frozenset(
+    {
+        *("--tensor-parallel-size", "-tp", "--pipeline-parallel-size", "-pp", "--data-parallel-size", "-dp"),
+        *("--prefill-context-parallel-size", "-pcp", "--decode-context-parallel-size", "-dcp"),
+    }
+)
 SET_BY_DUET = frozenset(
     {"--host", "--port", "--uds", "--model", "--served-model-name", "--config", "--headless", "--shutdown-timeout"}
 )
@@ -38,8 +44,12 @@ def command(plan: EnginePlan, launcher: Sequence[str], env: Mapping[str, str | N
 
 def flag_names(arguments: Sequence[str]) -> tuple[str, ...]:
     """Pick the flags out of a command line as vLLM's parser reads them: `--a_b.c=1` is `--a-b`."""
-    flags = (argument.partition("=")[0].partition(".")[0] for argument in arguments if argument.startswith("--"))
-    return tuple(flag.rstrip("+").replace("_", "-") for flag in flags)
+    return tuple(flag_name(argument) for argument in arguments if argument.startswith("--"))
+
+
+def flag_name(argument: str) -> str:
+    """Spell one flag, long or short, as vLLM's help does."""
+    return argument.partition("=")[0].partition(".")[0].rstrip("+").replace("_", "-")
 
 
 def _identity(plan: EnginePlan) -> tuple[str, ...]:

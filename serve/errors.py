@@ -67,19 +67,19 @@ class PortInUse(DuetError):
 
 
 class EngineDied(DuetError):
-    """An engine ended before it was ready, or too often afterwards."""
+    """An engine ended before it was ever ready."""
 
     exit_code = 9
 
 
 class EngineTimeout(DuetError):
-    """An engine was not ready in time."""
+    """An engine was not ready in time, the first time."""
 
     exit_code = 10
 
 
 class RouterDied(DuetError):
-    """The router ended by itself."""
+    """The router ended before it was ever ready, was not ready in time, or could not look at its configuration."""
 
     exit_code = 11
 

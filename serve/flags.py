@@ -9,7 +9,7 @@ import re
 import subprocess
 from typing import TYPE_CHECKING
 
-from serve.command import SET_BY_DUET, flag_names
+from serve.command import OVER_SEVERAL_GPUS, SET_BY_DUET, flag_name, flag_names
 from serve.errors import FlagError
 from serve.values import Command
 
@@ -41,6 +41,8 @@ def check(plan: EnginePlan, arguments: Sequence[str], known: Collection[str], pa
     own = flag_names(plan.extra_args)
     if taken := [flag for flag in own if flag in SET_BY_DUET]:
         raise FlagError(f"{key}: {', '.join(taken)}: Duet sets this itself, from the other keys of duet.yaml")
+    if several := [flag for flag in map(flag_name, plan.extra_args) if flag in OVER_SEVERAL_GPUS]:
+        raise FlagError(f"{key}: {', '.join(several)}: an engine has one GPU here; give the pool more replicas instead")
     unknown = [flag for flag in flag_names(arguments) if flag not in known]
     if unknown:
         source = key if unknown[0] in own else "Duet's own command line"

@@ -7,7 +7,9 @@ import shlex
 import sys
 from typing import TYPE_CHECKING
 
+from serve.plan import is_path
 from serve.ports import reachable
+from serve.values import EVERY_POOL
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -44,5 +46,9 @@ def python(url: str) -> str:
     return f"{sys.executable} -c 'from openai import OpenAI; print({asking}.choices[0].message)'"
 
 
+def _aliases(plan: EnginePlan) -> list[str]:
+    return [name for name in plan.served_names[1:] if name not in EVERY_POOL and not is_path(name)]
+
+
 def _names(plans: Sequence[EnginePlan]) -> list[str]:
-    return list(dict.fromkeys(plan.served_names[0] for plan in plans))
+    return list(dict.fromkeys(name for plan in plans for name in _aliases(plan) or plan.served_names[:1]))

@@ -16,3 +16,13 @@ async def is_ok(url: str) -> bool:
             return answer.status == HTTPStatus.OK
     except (aiohttp.ClientError, TimeoutError):
         return False
+
+
+async def pools_without_replica(ready_url: str) -> list[str]:
+    """Ask the router's `/ready` which pools lack a ready replica: `{"pools": {NAME: {"ready": 0, ...}}}`; none if it does not say."""
+    try:
+        async with aiohttp.ClientSession(timeout=ANSWER_TIMEOUT) as session, session.get(ready_url) as answer:
+            pools = (await answer.json())["pools"]
+            return [pool for pool, count in pools.items() if not count["ready"]]
+    except (aiohttp.ClientError, TimeoutError, ValueError, KeyError):
+        return []

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
+from contextlib import suppress
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
@@ -18,19 +20,24 @@ COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 # vLLM marks each line with the process it comes from, the level and the place.
 PREFIX = re.compile(r"^(\(\w+ pid=\d+\) ?)?((INFO|WARNING|ERROR) [\d-]+ [\d:]+ \[[^\]]+\] ?)?")
 RAISED = re.compile(r"^[\w.]*(Error|Exception|Interrupt|Exit)\b(: .*)?$")
+REFUSED = re.compile(r"^[^:]+: error: ")  # the parser of a command line, below all that it has to say about usage
 SECOND_HAND = "Engine core initialization failed"  # the API server's last words; the cause stands above them
 
 
 class Log:
-    """A file that a process appends to. The file of the run before is kept beside it, as `.1`."""
+    """A file that a process appends to. The file of the run before is kept beside it, as `.1`.
+
+    A file that somebody deletes, or a full disk, costs words and never an error: whoever reads this watches over engines.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self._read_bytes = 0
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if path.exists():
-            path.replace(self._older)
-        path.touch()
+        with suppress(OSError):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if path.exists():
+                path.replace(self._older)
+            path.touch()
 
     @property
     def _older(self) -> Path:
@@ -38,30 +45,48 @@ class Log:
 
     def new_lines(self) -> list[str]:
         """Return the whole lines that were written since the last call."""
-        with self.path.open("rb") as file:
-            file.seek(self._read_bytes)
-            written, newline, _ = file.read().rpartition(b"\n")
+        if self._size() < self._read_bytes:
+            self._read_bytes = 0  # it was emptied, or another has taken its place
+        written, newline, _ = self._content(self._read_bytes).rpartition(b"\n")
         self._read_bytes += len(written) + len(newline)
         return _lines(written)
 
     def last_lines(self, count: int = LAST_LINES) -> list[str]:
         """Return the end of the log, without empty lines."""
-        with self.path.open("rb") as file:
-            file.seek(max(0, self.path.stat().st_size - TAIL_BYTES))
-            return [line for line in _lines(file.read()) if line.strip()][-count:]
+        content = self._content(max(0, self._size() - TAIL_BYTES))
+        return [line for line in _lines(content) if line.strip()][-count:]
+
+    def evidence(self) -> str:
+        """Quote what explains an end, and say where the rest is."""
+        words = "\n".join(f"  {line}" for line in last_words(self.last_lines()))
+        return f"Its last words:\n{words}\nThe whole log: {self.path}"
 
     def shorten(self) -> None:
         """Move the content aside once it is large; the process appends, so it goes on at the start of the emptied file."""
-        if self.path.stat().st_size > LARGEST_BYTES:
+        if self._size() <= LARGEST_BYTES:
+            return
+        with suppress(OSError):
             shutil.copyfile(self.path, self._older)
-            self.path.open("wb").close()
+        with suppress(OSError):  # also where the copy found no room: now there is some
+            os.truncate(self.path, 0)
             self._read_bytes = 0
+
+    def _size(self) -> int:
+        with suppress(OSError):
+            return self.path.stat().st_size
+        return 0
+
+    def _content(self, start: int) -> bytes:
+        with suppress(OSError), self.path.open("rb") as file:
+            file.seek(start)
+            return file.read()
+        return b""
 
 
 def last_words(lines: Sequence[str], most: int = 12) -> list[str]:
-    """Pick what explains an end: the last exception that is not a mere echo of another, else the last lines."""
+    """Pick what explains an end: the last exception or refusal that is no mere echo of another, else the last lines."""
     plain = [PREFIX.sub("", line) for line in lines]
-    causes = [at for at, line in enumerate(plain) if RAISED.match(line) and SECOND_HAND not in line]
+    causes = [at for at, line in enumerate(plain) if (RAISED.match(line) or REFUSED.match(line)) and SECOND_HAND not in line]
     if not causes:
         return plain[-most:]
     cause = causes[-1]

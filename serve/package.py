@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 from pathlib import Path
+from shutil import which
 from typing import TYPE_CHECKING
 
 from serve.errors import FlagError
@@ -40,12 +41,14 @@ def find(launcher: Sequence[str] | None) -> Package:
     """Take the launcher that the configuration names, else the installed distribution.
 
     Raises:
-        FlagError: neither is there.
+        FlagError: neither is there, or the launcher is no program.
 
     """
+    if launcher and not which(launcher[0]):
+        raise FlagError(f"serve.launcher = {list(launcher)}: there is no program {launcher[0]!r}")
     for name, entry in ENTRY_POINTS.items():
         try:
-            return Package(name, version(name), tuple(launcher or (sys.executable, *entry)))
+            return Package(name, version(name), tuple(launcher or (sys.executable, "-P", *entry)))
         except PackageNotFoundError:
             continue
     if launcher:

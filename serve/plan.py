@@ -9,18 +9,18 @@ from typing import TYPE_CHECKING
 
 from serve.checkpoint.embedded import EMBEDDED_MODEL
 from serve.errors import PlanError
-from serve.values import EMBEDDED, EnginePlan, PixelLimits
+from serve.values import EMBEDDED, EVERY_POOL, EnginePlan, PixelLimits
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Mapping
 
-    from serve.config import DuetConfig, EngineConfig, PoolConfig
+    from serve.config import DuetConfig, PoolConfig
     from serve.values import Gpu, Hardware, PoolName
 
 HUB_MODEL: dict[PoolName, str] = {"instruct": "Qwen/Qwen3-VL-4B-Instruct", "thinking": "Qwen/Qwen3-VL-4B-Thinking"}
-EVERY_POOL = ("auto", "qwen3-vl")  # names that leave the pool to the router, so any engine may see them
 GIB = 1 << 30
 GPU_SHARE = 0.90  # of one GPU's memory, over all engines on it
+ROUNDING = 1e-9
 BFLOAT16_SINCE = (8, 0)  # compute capability; FP8 KV needs the same (vLLM: v1/attention/backends/*.py)
 
 
@@ -33,6 +33,7 @@ class _Slot:
     port: int
     gpu: Gpu | None
     neighbours: int
+    gpu_share: float | None  # of the GPU's memory, where the configuration names one
     starts_after: str | None
 
 
@@ -54,14 +55,16 @@ def plan(config: DuetConfig, hardware: Hardware, pools: Collection[PoolName]) ->
     """Plan one engine for each loopback replica of `pools`.
 
     Raises:
-        PlanError: no such replica, one port twice, or more KV cache than there is memory.
+        PlanError: no such replica, one port or name twice, or more memory than there is.
 
     """
     slots = tuple(_slots(config, hardware, pools))
     if not slots:
         asked = " or ".join(f"pools.{pool}.replicas" for pool in pools)
         raise PlanError(f"{asked}: no replica has a loopback address, so there is no engine to start here")
-    plans = tuple(_engine(slot, config, hardware) for slot in slots)
+    shares = {gpu: _left(gpu, slots) for gpu in hardware.gpus}
+    plans = tuple(_engine(slot, config, hardware, shares) for slot in slots)
+    _check_names(plans)
     _check_memory(plans, hardware)
     return plans
 
@@ -91,7 +94,8 @@ def _slots(config: DuetConfig, hardware: Hardware, pools: Collection[PoolName]) 
     latest: dict[Gpu | None, str] = {}
     for (pool, port), gpu in zip(ports, devices, strict=True):
         name = pool if in_pool[pool] == 1 else f"{pool}-{port}"
-        yield _Slot(pool, name, port, gpu, devices.count(gpu), latest.get(gpu) if gpu else None)
+        share = config.pools.named(pool).engine.gpu_memory_utilization
+        yield _Slot(pool, name, port, gpu, devices.count(gpu), share, latest.get(gpu) if gpu else None)
         latest[gpu] = name
 
 
@@ -102,7 +106,7 @@ def _check_ports(ports: list[tuple[PoolName, int]]) -> None:
         raise PlanError(f"{where}: port {twice[0]} is given to more than one engine")
 
 
-def _engine(slot: _Slot, config: DuetConfig, hardware: Hardware) -> EnginePlan:
+def _engine(slot: _Slot, config: DuetConfig, hardware: Hardware, shares: Mapping[Gpu, float]) -> EnginePlan:
     pool = config.pools.named(slot.pool)
     asked = pool.engine
     defaults = ON_GPU if slot.gpu else ON_CPU
@@ -122,7 +126,7 @@ def _engine(slot: _Slot, config: DuetConfig, hardware: Hardware) -> EnginePlan:
         dtype=None if _has_bfloat16(slot.gpu) else "half",
         kv_cache_dtype=asked.kv_cache_dtype or ("fp8" if _has_bfloat16(slot.gpu) else "auto"),
         kv_cache_memory_bytes=asked.kv_cache_memory or defaults.kv_cache_memory_bytes,
-        gpu_memory_utilization=_share(slot, asked),
+        gpu_memory_utilization=(slot.gpu_share or shares[slot.gpu]) if slot.gpu else None,
         max_model_len=asked.max_model_len or defaults.max_model_len,
         max_num_seqs=asked.max_num_seqs or defaults.max_num_seqs,
         image_pixels=PixelLimits(asked.min_image_pixels, asked.max_image_pixels or defaults.max_image_pixels),
@@ -139,10 +143,27 @@ def _has_bfloat16(gpu: Gpu | None) -> bool:
     return gpu is None or gpu.compute_capability >= BFLOAT16_SINCE
 
 
-def _share(slot: _Slot, asked: EngineConfig) -> float | None:
-    if slot.gpu is None:
-        return None
-    return asked.gpu_memory_utilization or round(GPU_SHARE / slot.neighbours, 3)
+def _left(gpu: Gpu, slots: Collection[_Slot]) -> float:
+    """Divide what the named shares of a GPU leave among its other engines."""
+    on_it = [slot for slot in slots if slot.gpu == gpu]
+    named = {slot.name: slot.gpu_share for slot in on_it if slot.gpu_share}
+    others, total = len(on_it) - len(named), sum(named.values())
+    left = round((GPU_SHARE - total) / others, 3) if others else 0.0
+    if total > 1 + ROUNDING or (others and left <= 0):
+        terms = " + ".join(f"{share:g} ({name})" for name, share in named.items())
+        too_much = (
+            f"which leaves nothing of {GPU_SHARE:g} to {others} more" if total <= 1 + ROUNDING else "which is more than 1"
+        )
+        raise PlanError(f"pools.*.engine.gpu_memory_utilization: on GPU {gpu.index} {terms} = {total:g}, {too_much}")
+    return left
+
+
+def _check_names(plans: tuple[EnginePlan, ...]) -> None:
+    pool_of: dict[str, PoolName] = {}
+    for each in plans:
+        for name in each.served_names:
+            if name not in EVERY_POOL and pool_of.setdefault(name, each.pool) != each.pool:
+                raise PlanError(f"pools.instruct and pools.thinking: both would serve {name!r}")
 
 
 def _check_memory(plans: tuple[EnginePlan, ...], hardware: Hardware) -> None:

@@ -7,13 +7,12 @@ import os
 import signal
 import subprocess
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import IO, TYPE_CHECKING
 
 import psutil
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from serve.values import Command
 
 INTERVAL_S = 0.1
@@ -24,7 +23,7 @@ class Process:
     """A started program; its id is also the id of its session and process group."""
 
     def __init__(self, command: Command, log: Path) -> None:
-        with log.open("ab") as output:
+        with _output(log) as output:
             self._popen = subprocess.Popen(
                 command.argv,
                 env=command.environ(os.environ),
@@ -71,6 +70,13 @@ class Process:
                 return False
             await asyncio.sleep(INTERVAL_S)
         return True
+
+
+def _output(log: Path) -> IO[bytes]:
+    try:
+        return log.open("ab")
+    except OSError:  # a full disk: better no words than no engine
+        return Path(os.devnull).open("ab")
 
 
 def members(group: int) -> list[int]:

@@ -11,16 +11,17 @@ if TYPE_CHECKING:
     from serve.values import Exit
 
 WINDOW_S = 600
-MOST_EXITS = 5  # in one window; the next one is the last
+OFTEN = 5  # exits in one window; more are worth a word
 FIRST_PAUSE_S = 1.0
 LONGEST_PAUSE_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
 class Restart:
-    """Start it again, after a pause in seconds."""
+    """Start it again, after a pause in seconds; `often` says how often it ended lately, where that is a trouble of its own."""
 
     after_s: float
+    often: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +34,11 @@ class GiveUp:
 def decide(exits: Sequence[Exit], now_s: float) -> Restart | GiveUp:
     """Judge the latest of `exits`, oldest first, at `now_s` on the same clock.
 
-    An engine whose worker died leaves with code 0, so every exit that nobody asked for counts the same.
+    An engine whose worker died leaves with code 0, so every exit that nobody asked for counts the same. What was ready once
+    may be so again, and the other pool serves meanwhile: only what was never ready is given up.
     """
     if not any(end.was_ready for end in exits):
         return GiveUp("it was never ready")
     recent = sum(now_s - end.at_s < WINDOW_S for end in exits)
-    if recent > MOST_EXITS:
-        return GiveUp(f"it ended {recent} times within {WINDOW_S // 60} minutes")
-    return Restart(min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2.0 ** max(0, recent - 1)))
+    pause_s = min(LONGEST_PAUSE_S, FIRST_PAUSE_S * 2.0 ** max(0, recent - 1))
+    return Restart(pause_s, f"{recent} times within {WINDOW_S // 60} minutes" if recent > OFTEN else "")

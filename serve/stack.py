@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from serve import flags, hardware, ports
@@ -51,9 +52,10 @@ def prepare(
         DuetError: any of its kinds but those of a started process.
 
     """
+    if with_router:
+        _check_router(config_file)
     package = find(config.serve.launcher)
-    machine = hardware.probe(cuda_visible_devices)
-    machine = machine if package.runs_on_gpu else replace(machine, gpus=())
+    machine = hardware.probe(cuda_visible_devices, with_gpus=package.runs_on_gpu)
     say(_describe(machine, package))
     plans = plan(config, machine, pools)
     ports.check([*(_router_claims(config) if with_router else ()), *map(_claim, plans)])
@@ -64,6 +66,20 @@ def prepare(
     env = bytecode_env(config.serve.cache_dir)
     ready_url = f"{_router_url(config)}/ready" if with_router else None
     return Stack((*router, *(_engine(each, package, env, config, router) for each in plans)), plans, ready_url)
+
+
+def _check_router(config_file: Path | None) -> None:
+    """Let the router look at its part of the configuration, which nobody else knows."""
+    done = subprocess.run(_router_argv("check", config_file), capture_output=True, text=True, check=False)
+    message = done.stderr.strip().removeprefix("duet: ")
+    if done.returncode == ConfigError.exit_code:
+        raise ConfigError(message)
+    if done.returncode:
+        raise RouterDied(f"the router cannot look at its configuration (exit code {done.returncode}):\n{message}")
+
+
+def _router_argv(verb: str, config_file: Path | None) -> tuple[str, ...]:
+    return (sys.executable, "-P", "-m", "router", verb, *(("--config", str(config_file)) if config_file else ()))
 
 
 def _describe(machine: Hardware, package: Package) -> str:
@@ -81,7 +97,7 @@ def _claim(plan: EnginePlan) -> ports.Claim:
 
 def _make(cache_dir: Path) -> None:
     try:
-        cache_dir.mkdir(parents=True, exist_ok=True)
+        (cache_dir / "logs").mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(f"serve.cache_dir = {str(cache_dir)!r}: {error.strerror}") from error
 
@@ -106,16 +122,16 @@ def _router_url(config: DuetConfig) -> str:
 
 
 def _router(config: DuetConfig, config_file: Path | None, plans: Sequence[EnginePlan]) -> Service:
-    argv = [sys.executable, "-m", "router", "router", *(["--config", str(config_file)] if config_file else [])]
     names = {f"DUET_POOLS__{plan.pool.upper()}__MODEL": plan.served_names[0] for plan in plans}
     return Service(
         name="router",
-        command=Command(tuple(argv), names),
+        command=Command(_router_argv("router", config_file), names),
         health_url=f"{_router_url(config)}/health",
         log=config.serve.cache_dir / "logs" / f"router-{config.router.port}.log",
         start_timeout_s=ROUTER_START_TIMEOUT_S,
         stop_grace_s=config.router.drain_s + ROUTER_GRACE_S,
         died=RouterDied,
+        late=RouterDied,
         turn="router",
     )
 
@@ -131,6 +147,7 @@ def _engine(
         start_timeout_s=config.serve.start_timeout_s,
         stop_grace_s=plan.drain_s + config.serve.shutdown_timeout_s,
         died=EngineDied,
+        timeout_key="serve.start_timeout_s",
         turn=f"GPU {plan.gpu.index}" if plan.gpu else plan.name,
         after=(*(service.name for service in before), *([plan.starts_after] if plan.starts_after else [])),
         stop_stage=1,

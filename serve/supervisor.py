@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from serve import health
 from serve.errors import DuetError, EngineTimeout, ForcedStop
-from serve.logs import Log, last_words
+from serve.logs import Log
 from serve.phases import furthest
 from serve.process import Process
 from serve.restart import GiveUp, decide
@@ -20,9 +20,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from serve.restart import Restart
     from serve.values import Command
 
 INTERVAL_S = 0.25
+STARTING_GRACE_S = 2.0  # to end, for what has not been ready since it was started: nobody's request can be in it
+PATIENCE_S = 5.0  # with a router that sees no engine although all are ready, before a word about it
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -40,6 +43,8 @@ class Service:
     turn: str  # of services that share one, one at a time starts: vLLM takes what others allocate meanwhile for its own
     after: tuple[str, ...] = ()  # services that must be ready before this one starts
     stop_stage: int = 0  # lower ones stop first
+    late: type[DuetError] = EngineTimeout  # what it is when the first start takes longer than start_timeout_s
+    timeout_key: str = ""  # the key of duet.yaml that sets start_timeout_s, where one does
 
 
 class Observer(Protocol):
@@ -48,11 +53,24 @@ class Observer(Protocol):
     def phase(self, name: str, phase: Phase) -> None:
         """A service has come this far; said again and again while it lasts."""
 
-    def restarting(self, name: str, how: str, after_s: float) -> None:
-        """A service ended by itself and will be started again."""
+    def restarting(self, name: str, how: str, after_s: float, evidence: str) -> None:
+        """A service ended by itself and will be started again; `evidence` is the end of its log, or empty where that says little."""
 
-    def stopping(self) -> None:
-        """The stop has begun."""
+    def waiting(self, pools: Sequence[str]) -> None:
+        """Every engine is ready, but the router has no ready replica for these pools; the announcement waits for one."""
+
+    def stopping(self, drain_s: float) -> None:
+        """The stop has begun; requests in flight get up to `drain_s` seconds, 0 where there can be none."""
+
+
+@dataclass(slots=True)
+class _Run:
+    """One start of a service, until its process has ended."""
+
+    process: Process
+    log: Log
+    was_ready: bool = False
+    overdue: bool = False
 
 
 class Supervisor:
@@ -61,7 +79,7 @@ class Supervisor:
     def __init__(self, services: Sequence[Service], observer: Observer) -> None:
         self._services = services
         self._observer = observer
-        self._running: dict[str, Process] = {}
+        self._running: dict[str, _Run] = {}
         self._ready = {service.name: asyncio.Event() for service in services}
         self._turns = {service.turn: asyncio.Lock() for service in services}
         self._asked, self._forced = asyncio.Event(), asyncio.Event()
@@ -72,8 +90,8 @@ class Supervisor:
         `ready_url` is asked too before the announcement: the router learns of a ready engine only at its next look.
 
         Raises:
-            DuetError: the `died` of a service that was never ready or ends too often, EngineTimeout, or ForcedStop
-                after a second signal. Nothing is left running then either.
+            DuetError: the `died` or `late` of a service that was never ready, or ForcedStop after a second signal.
+                Nothing is left running then either. What was ready once is started again, however often it ends.
 
         """
         for number in STOP_SIGNALS:
@@ -91,8 +109,10 @@ class Supervisor:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            await self._stop_all()
-            self._watchdog.close()
+            try:
+                await self._stop_all()
+            finally:
+                self._watchdog.close()
 
     def _record(self) -> None:
         (self._forced if self._asked.is_set() else self._asked).set()
@@ -100,9 +120,18 @@ class Supervisor:
     async def _announce(self, announce: Callable[[], None], ready_url: str | None) -> None:
         for ready in self._ready.values():
             await ready.wait()
-        while ready_url and not await health.is_ok(ready_url):  # noqa: ASYNC110 - another process has no event to wait for
-            await asyncio.sleep(INTERVAL_S)
+        if ready_url:
+            await self._until_open(ready_url)
         announce()
+
+    async def _until_open(self, ready_url: str) -> None:
+        clock = asyncio.get_running_loop().time
+        told, patient_until = False, clock() + PATIENCE_S
+        while not await health.is_ok(ready_url):
+            if not told and clock() > patient_until and (pools := await health.pools_without_replica(ready_url)):
+                self._observer.waiting(pools)
+                told = True
+            await asyncio.sleep(INTERVAL_S)
 
     async def _keep(self, service: Service) -> None:
         for name in service.after:
@@ -110,67 +139,90 @@ class Supervisor:
         exits: list[Exit] = []
         while True:
             async with self._turns[service.turn]:
-                log = Log(service.log)
-                process = self._start(service)
-                was_ready = await self._until_ready(service, process, log)
-            code = await self._until_ended(service, process, log)
+                run = self._start(service)
+                await self._until_ready(service, run)
+            code = await self._until_ended(service, run)
             now = asyncio.get_running_loop().time()
-            exits.append(Exit(now, code, was_ready))
+            exits.append(Exit(now, code, run.was_ready))
             decision = decide(exits, now)
             if isinstance(decision, GiveUp):
-                raise service.died(_obituary(service.name, code, decision.because, log))
-            self._observer.restarting(service.name, _how(code), decision.after_s)
+                raise service.died(f"{service.name} {exits[-1].how}; {decision.because}. {run.log.evidence()}")
+            self._again(service, run, exits[-1], decision)
             await asyncio.sleep(decision.after_s)
 
-    def _start(self, service: Service) -> Process:
-        process = Process(service.command, service.log)
-        self._running[service.name] = process
-        self._watchdog.guard(process.pid)
-        return process
+    def _again(self, service: Service, run: _Run, end: Exit, restart: Restart) -> None:
+        how = _late(service) if run.overdue else end.how
+        often = f", {restart.often}" if restart.often else ""
+        evidence = "" if end.was_ready and not often else run.log.evidence()
+        self._observer.restarting(service.name, how + often, restart.after_s, evidence)
 
-    async def _until_ready(self, service: Service, process: Process, log: Log) -> bool:
+    def _start(self, service: Service) -> _Run:
+        log = Log(service.log)
+        run = _Run(Process(service.command, service.log), log)
+        self._running[service.name] = run
+        self._watchdog.guard(run.process.pid)
+        return run
+
+    async def _until_ready(self, service: Service, run: _Run) -> None:
         phase = Phase.IMPORTING
         deadline = asyncio.get_running_loop().time() + service.start_timeout_s
-        while process.exit_code() is None:
-            phase = furthest(phase, log.new_lines())
+        while run.process.exit_code() is None:
+            phase = furthest(phase, run.log.new_lines())
+            run.log.shorten()
             self._observer.phase(service.name, phase)
             if await health.is_ok(service.health_url):
+                run.was_ready = True
                 self._ready[service.name].set()
                 self._observer.phase(service.name, Phase.READY)
-                return True
+                return
             if asyncio.get_running_loop().time() > deadline:
-                raise EngineTimeout(_overdue(service, phase, log))
+                await self._end_overdue(service, run, phase)
             await asyncio.sleep(INTERVAL_S)
-        return False
 
-    async def _until_ended(self, service: Service, process: Process, log: Log) -> int:
-        while process.exit_code() is None:
-            log.shorten()
+    async def _end_overdue(self, service: Service, run: _Run, phase: Phase) -> None:
+        if not self._ready[service.name].is_set():
+            raise service.late(f"{service.name} {_late(service)}; it was {phase.name.lower()}. {run.log.evidence()}")
+        run.overdue = True
+        await run.process.stop(STARTING_GRACE_S)
+
+    async def _until_ended(self, service: Service, run: _Run) -> int:
+        while run.process.exit_code() is None:
+            run.log.shorten()
             await asyncio.sleep(INTERVAL_S)
-        code = await process.ended()
-        self._watchdog.release(process.pid)
+        code = await run.process.ended()
+        self._watchdog.release(run.process.pid)
         del self._running[service.name]
         return code
 
     async def _stop_all(self) -> None:
-        self._observer.stopping()
+        drain_s = self._drain_s()
         orderly, forced = asyncio.create_task(self._stop_in_order()), asyncio.create_task(self._forced.wait())
+        await asyncio.wait({orderly, forced}, timeout=INTERVAL_S, return_when=asyncio.FIRST_COMPLETED)
+        self._observer.stopping(drain_s)  # after the stop has gone out: a terminal that is gone or stopped holds nothing up
         await asyncio.wait({orderly, forced}, return_when=asyncio.FIRST_COMPLETED)
         if not orderly.done():
             orderly.cancel()
-            await asyncio.gather(*(process.stop(grace_s=0) for process in self._running.values()))
-            raise ForcedStop("stopped at once: requests in flight were cut off")
+            await asyncio.gather(*(run.process.stop(grace_s=0) for run in self._running.values()))
+            raise ForcedStop("stopped at once: requests in flight, if any, were cut off" if drain_s else "stopped at once")
         forced.cancel()
         await orderly
+
+    def _drain_s(self) -> float:
+        """Add up how long the stages may take to end requests."""
+        longest: dict[int, float] = {}
+        for service in self._services:
+            if (run := self._running.get(service.name)) and run.was_ready:
+                longest[service.stop_stage] = max(longest.get(service.stop_stage, 0), service.stop_grace_s)
+        return sum(longest.values())
 
     async def _stop_in_order(self) -> None:
         for stage in sorted({service.stop_stage for service in self._services}):
             await asyncio.gather(*(self._stop(service) for service in self._services if service.stop_stage == stage))
 
     async def _stop(self, service: Service) -> None:
-        if process := self._running.get(service.name):
-            await process.stop(service.stop_grace_s)
-            self._watchdog.release(process.pid)
+        if run := self._running.get(service.name):
+            await run.process.stop(service.stop_grace_s if run.was_ready else STARTING_GRACE_S)
+            self._watchdog.release(run.process.pid)
 
 
 async def _done_or_failed(asked: asyncio.Task[bool], tasks: Sequence[asyncio.Task[Any]]) -> None:
@@ -182,19 +234,6 @@ async def _done_or_failed(asked: asyncio.Task[bool], tasks: Sequence[asyncio.Tas
                 task.result()
 
 
-def _how(code: int) -> str:
-    return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
-
-
-def _obituary(name: str, code: int, because: str, log: Log) -> str:
-    return f"{name} {_how(code)}; {because}. {_evidence(log)}"
-
-
-def _overdue(service: Service, phase: Phase, log: Log) -> str:
-    waited = f"was not ready after {service.start_timeout_s:g} s (serve.start_timeout_s)"
-    return f"{service.name} {waited}; it was {phase.name.lower()}. {_evidence(log)}"
-
-
-def _evidence(log: Log) -> str:
-    words = "\n".join(f"  {line}" for line in last_words(log.last_lines()))
-    return f"Its last words:\n{words}\nThe whole log: {log.path}"
+def _late(service: Service) -> str:
+    key = f" ({service.timeout_key})" if service.timeout_key else ""
+    return f"was not ready after {service.start_timeout_s:g} s{key}"

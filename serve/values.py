@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import IntEnum
+from signal import Signals
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
@@ -11,6 +12,7 @@ if TYPE_CHECKING:
 
 PoolName = Literal["instruct", "thinking"]
 POOLS: tuple[PoolName, ...] = ("instruct", "thinking")
+EVERY_POOL = ("auto", "qwen3-vl")  # names that leave the pool to the router, so any engine may see them
 EMBEDDED = "embedded"  # as a model: the tiny checkpoint that Duet makes itself
 
 
@@ -20,7 +22,6 @@ class Gpu:
 
     index: int
     name: str
-    memory_bytes: int
     compute_capability: tuple[int, int]
     uuid: str = ""
 
@@ -100,3 +101,8 @@ class Exit:
     at_s: float
     code: int
     was_ready: bool
+
+    @property
+    def how(self) -> str:
+        """Say it in words that follow the name of the process."""
+        return f"was killed by {Signals(-self.code).name}" if self.code < 0 else f"ended with exit code {self.code}"

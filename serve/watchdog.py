@@ -26,7 +26,7 @@ class Watchdog:
 
     def __init__(self) -> None:
         self._popen = subprocess.Popen(
-            [sys.executable, "-m", "serve.watchdog"],
+            [sys.executable, "-P", "-m", "serve.watchdog"],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

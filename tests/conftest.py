@@ -36,7 +36,7 @@ class Stack:
 def no_settings_from_outside() -> Iterator[None]:
     """Variables of the person who runs the tests do not change what is tested."""
     with pytest.MonkeyPatch.context() as patch:
-        for name in [name for name in os.environ if name.startswith("DUET_") and name != "DUET_TESTS_REQUIRE_ALL"]:
+        for name in [name for name in os.environ if name.startswith("DUET_")]:
             patch.delenv(name)
         yield
 

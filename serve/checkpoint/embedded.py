@@ -51,7 +51,7 @@ def _recipe() -> str:
 
 
 def _run_maker(kind: PoolName, cache_dir: Path) -> None:
-    argv = [sys.executable, "-m", "serve.checkpoint", "embedded", kind, str(cache_dir)]
+    argv = [sys.executable, "-P", "-m", "serve.checkpoint", "embedded", kind, str(cache_dir)]
     ended = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if ended.returncode:
         last_words = "\n".join(ended.stderr.splitlines()[-_LAST_WORDS:])

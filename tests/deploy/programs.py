@@ -11,7 +11,7 @@ def program(name: str) -> str:
     path = shutil.which(name)
     if path is None:
         reason = f"no {name} on PATH (Debian and Ubuntu: apt-get install prometheus)"
-        if os.environ.get("DUET_TESTS_REQUIRE_ALL") == "1":
+        if os.environ.get("TESTS_REQUIRE_ALL") == "1":
             pytest.fail(reason)
         pytest.skip(reason)
     return path

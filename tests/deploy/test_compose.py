@@ -63,7 +63,7 @@ def test_versions_are_those_of_the_project(services: Json) -> None:
 def test_only_the_router_and_grafana_are_published_and_only_here(services: Json) -> None:
     published = {name: service["ports"] for name, service in services.items() if "ports" in service}
     assert set(published) == {"router", "grafana"}
-    assert all(port.startswith("${DUET_BIND:-127.0.0.1}:") for ports in published.values() for port in ports)
+    assert all(port.startswith("${PUBLISH_ADDRESS:-127.0.0.1}:") for ports in published.values() for port in ports)
 
 
 def test_mounted_files_exist(services: Json) -> None:

@@ -32,6 +32,7 @@ class Duet:
     config: dict[str, Any]
     environment: dict[str, str] = field(default_factory=dict)
     child: subprocess.Popen[bytes] | None = None
+    stdout: int | None = None  # a descriptor, in the place of the file `out`
 
     def model(self, name: str) -> str:
         """A folder that looks like a model; its name tells the pretended engine what to do."""
@@ -43,9 +44,11 @@ class Duet:
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:
         file = self.folder / "duet.yaml"
         file.write_text(yaml.safe_dump(self.config))
-        argv = [sys.executable, "-c", "from serve.cli import main; main()", *arguments, "--config", str(file)]
+        argv = [sys.executable, "-P", "-c", "from serve.cli import main; main()", *arguments, "--config", str(file)]
         with (self.folder / "out").open("wb") as out, (self.folder / "err").open("wb") as err:
-            self.child = subprocess.Popen(argv, stdout=out, stderr=err, env=os.environ | self.environment)
+            self.child = subprocess.Popen(
+                argv, stdout=self.stdout or out, stderr=err, cwd=self.folder, env=os.environ | self.environment
+            )
         return self.child
 
     def run(self, *arguments: str, seconds: float = 60) -> tuple[int, str, str]:
@@ -88,6 +91,8 @@ def alive(pids: list[int]) -> list[int]:
 def duet(tmp_path: Path) -> Iterator[Duet]:
     ports = {name: free_port() for name in ("router", "instruct", "thinking")}
     stack = Duet(tmp_path, ports, {})
+    for name in ("serve", "router", "vllm", "typer"):  # nothing may be taken from the folder that the user happens to be in
+        (tmp_path / f"{name}.py").write_text("raise SystemExit('imported from the current folder')")
     pools = {
         pool: {"model": stack.model(pool), "replicas": [f"http://127.0.0.1:{ports[pool]}"]} for pool in ("instruct", "thinking")
     }

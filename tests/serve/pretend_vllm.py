@@ -48,17 +48,18 @@ if "--help=all" in sys.argv:
     say((DATA / "vllm-0.32-help.txt").read_text())
     sys.exit()
 
-model, port = Path(sys.argv[1]).name, int(sys.argv[sys.argv.index("--port") + 1])
+folder = Path(sys.argv[1])
+model, port = folder.name, int(sys.argv[sys.argv.index("--port") + 1])
+signal.signal(signal.SIGTERM, signal.SIG_IGN if "deaf" in model else on_term)
 say("(APIServer pid=1) INFO 11-21 08:19:10 [api_utils.py:286] non-default args: " + repr(sys.argv))
 ORPHAN = "import signal, time; signal.signal(15, signal.SIG_IGN); time.sleep(600)"
 child = (
     subprocess.Popen([sys.executable, "-c", ORPHAN]) if "orphan" in model else subprocess.Popen(["cat"], stdin=subprocess.PIPE)
 )
-signal.signal(signal.SIGTERM, signal.SIG_IGN if "deaf" in model else on_term)
 if "dies" in model:
     say((DATA / "died-kv-too-small.log").read_text())
     os._exit(1)
-if "hangs" in model:
+if "hangs" in model or ("again" in model and (folder / "trouble").exists()):
     time.sleep(600)
 say((DATA / "start-cpu.log").read_text())
 time.sleep(0.4)

@@ -16,7 +16,7 @@ from serve.values import POOLS, Command, Gpu, Hardware
 
 HELP = (Path(__file__).parent / "data" / "vllm-0.32-help.txt").read_text()
 CPU = Hardware((), 2, 32 << 30)
-T4 = Hardware((Gpu(1, "Tesla T4", 16 << 30, (7, 5)),), 8, 32 << 30)
+T4 = Hardware((Gpu(1, "Tesla T4", (7, 5)),), 8, 32 << 30)
 
 
 def commands(hardware: Hardware, **config: object) -> dict[str, Command]:

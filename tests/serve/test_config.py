@@ -63,7 +63,7 @@ def test_the_environment_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
             "pools: {instruct: {replicas: ['engine:8000']}}",
             "pools.instruct.replicas.0 = 'engine:8000': a replica is http://HOST:PORT",
         ),
-        ("serve: {launcher: vllm serve}", "serve.launcher = 'vllm serve': Input should be a valid tuple"),
+        ("serve: {launcher: vllm serve}", "serve.launcher = 'vllm serve': Input should be a list"),
         (
             "pools: {thinking: {engine: {gpu_memory_utilization: 90}}}",
             "gpu_memory_utilization = 90: Input should be less than or equal to 1",
@@ -75,6 +75,16 @@ def test_the_environment_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         ),
         ("- router", "['router']: should be a mapping with the sections router, pools, serve"),
         ("router: [", "not YAML"),
+        ("router:\n  port: 1\n  port: 2", "port: this key stands twice in the mapping at line 2"),
+        ("pools: {instruct: {aliases: [auto]}}", "pools.instruct.aliases: 'auto' leaves the choice of a pool to the router"),
+        (
+            "pools: {instruct: {model: a/b}, thinking: {aliases: [a/b]}}",
+            "pools.thinking.aliases: 'a/b' is a name of pools.instruct already",
+        ),
+        (
+            "pools: {thinking: {replicas: ['http://[::1]:8102']}}",
+            "pools.thinking.replicas: http://[::1]:8102: an engine on serve.host = '127.0.0.1' does not listen there",
+        ),
     ],
 )
 def test_a_mistake_in_the_file_is_named(tmp_path: Path, text: str, said: str) -> None:
@@ -90,6 +100,11 @@ def test_a_mistake_in_the_file_is_named(tmp_path: Path, text: str, said: str) ->
         ("DUET_ROUTER__PORT", "http", "DUET_ROUTER__PORT: router.port = 'http': Input should be a valid integer"),
         ("DUET_SERVE__CACHE", "/x", "DUET_SERVE__CACHE: serve.cache = '/x': no such key"),
         ("DUET_ENGINE__MODEL", "x", "DUET_ENGINE__MODEL = 'x': no such section; there are router, pools, serve"),
+        ("DUET_ROUTER_PORT", "9000", "variables are DUET_SECTION__KEY; did you mean DUET_ROUTER__PORT?"),
+        ("DUET_PORT", "9000", "DUET_PORT = '9000': variables are DUET_SECTION__KEY; did you mean DUET_ROUTER__PORT?"),
+        ("DUET_POOLS_INSTRUCT_MODEL", "a/b", "did you mean DUET_POOLS__INSTRUCT__MODEL?"),
+        ("DUET_DEBUG", "1", "DUET_DEBUG = '1': variables are DUET_SECTION__KEY"),
+        ("DUET_POOLS__THINKING__ALIASES", '["qwen3-vl"]', "DUET_POOLS__THINKING__ALIASES: pools.thinking.aliases: 'qwen3-vl'"),
         ("DUET_POOLS__INSTRUCT__ENGINE__ARGS", "--seed", "DUET_POOLS__INSTRUCT__ENGINE__ARGS: '--seed': should be JSON"),
     ],
 )
@@ -100,6 +115,12 @@ def test_a_mistake_in_the_environment_names_the_variable(
     with pytest.raises(ConfigError, match="DUET_") as caught:
         load(None)
     assert said in caught.value.message
+
+
+def test_nothing_means_the_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DUET_SERVE__CACHE_DIR", "")
+    text = "router:\npools: {instruct: null, thinking: {aliases: , engine: {max_num_seqs: null, args: }}}\nserve: {drain_s: }"
+    assert parse(tmp_path, text) == load(None)
 
 
 def test_a_file_that_is_not_there_is_named() -> None:

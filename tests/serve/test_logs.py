@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from itertools import groupby
 from pathlib import Path
 
@@ -61,6 +62,16 @@ def test_the_cause_is_quoted_and_not_its_echo() -> None:
             ["api_server.py: error: unrecognized arguments: --swap-space"],
             ["api_server.py: error: unrecognized arguments: --swap-space"],
         ),
+        (
+            [
+                "usage: api_server.py [-h] [--kv-cache-dtype {auto,fp8}]",
+                *["                     [--more OF_IT]"] * 20,
+                "api_server.py: error: argument --kv-cache-dtype: invalid choice: 'fp7'",
+                "  (choose from auto, fp8)",
+                *["(APIServer pid=1) INFO 11-21 08:19:10 [x.py:1] bye"] * 12,
+            ],
+            ["api_server.py: error: argument --kv-cache-dtype: invalid choice: 'fp7'", "  (choose from auto, fp8)"],
+        ),
         ([], []),
     ],
 )
@@ -93,3 +104,24 @@ def test_a_log_does_not_grow_without_end(tmp_path: Path, monkeypatch: pytest.Mon
         file.write("after\n")
     assert log.new_lines() == ["after"]
     assert log.path.read_text() == "after\n"
+
+
+def test_a_log_that_was_deleted_says_nothing_until_there_is_another(tmp_path: Path) -> None:
+    log = Log(tmp_path / "logs" / "engine.log")
+    log.path.write_text("a line of the first file\n")
+    assert log.new_lines() == ["a line of the first file"]
+    shutil.rmtree(tmp_path / "logs")
+    log.shorten()
+    assert (log.new_lines(), log.last_lines()) == ([], [])
+    log.path.parent.mkdir()
+    log.path.write_text("another\n")
+    assert log.new_lines() == ["another"]
+
+
+def test_a_disk_without_room_for_the_copy_gets_the_room_of_the_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(logs, "LARGEST_BYTES", 10)
+    log = Log(tmp_path / "engine.log")
+    log.path.write_text("more than ten bytes\n")
+    (tmp_path / "engine.log.1").symlink_to("/dev/full")
+    log.shorten()
+    assert log.path.read_text() == ""

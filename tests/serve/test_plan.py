@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import pynvml
 import pytest
 
 from serve.config import DuetConfig
 from serve.errors import PlanError
-from serve.hardware import visible
+from serve.hardware import probe, visible
 from serve.plan import plan
 from serve.values import POOLS, EnginePlan, Gpu, Hardware
 
@@ -16,7 +17,7 @@ GIB = 1 << 30
 
 
 def gpu(index: int = 0, capability: tuple[int, int] = (9, 0)) -> Gpu:
-    return Gpu(index, "a GPU", 80 * GIB, capability, f"GPU-{index:08x}")
+    return Gpu(index, "a GPU", capability, f"GPU-{index:08x}-5a2e")
 
 
 def machine(*gpus: Gpu, cores: int = 8, memory_bytes: int = 64 * GIB) -> Hardware:
@@ -87,6 +88,7 @@ def test_replicas_elsewhere_are_not_started_here() -> None:
     [
         ({"thinking": {"replicas": ["http://127.0.0.1:8101"]}}, "port 8101 is given to more than one engine"),
         ({"thinking": {"engine": {"kv_cache_memory": "64GiB"}}}, "2 engines want 65.0 GiB; there are 64.0 GiB"),
+        ({"instruct": {"model": "/a/reader"}, "thinking": {"model": "/b/reader"}}, "both would serve 'reader'"),
     ],
 )
 def test_what_cannot_be_is_refused(pools: dict[str, Any], said: str) -> None:
@@ -95,12 +97,78 @@ def test_what_cannot_be_is_refused(pools: dict[str, Any], said: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("variable", "left"), [(None, [0, 1, 2]), ("2,0", [2, 0]), ("", []), ("-1", []), (" 1 ", [1]), ("GPU-00000001", [1])]
+    ("variable", "left"),
+    [
+        (None, [0, 1, 2]),
+        ("2,0", [2, 0]),
+        ("", []),
+        ("-1", []),
+        ("NoDevFiles", []),
+        (" 1 ", [1]),
+        ("GPU-00000001-5a2e", [1]),
+        ("GPU-00000002", [2]),
+        ("1,-1,0", [1]),
+        ("2,,0", [2]),
+    ],
 )
-def test_cuda_visible_devices_is_respected(variable: str | None, left: list[int]) -> None:
+def test_cuda_visible_devices_is_read_as_cuda_reads_it(variable: str | None, left: list[int]) -> None:
     assert [each.index for each in visible([gpu(0), gpu(1), gpu(2)], variable)] == left
 
 
-def test_a_gpu_that_is_not_there_is_named() -> None:
-    with pytest.raises(PlanError, match=r"CUDA_VISIBLE_DEVICES = '0,7': no GPU 7; there are 0$"):
-        visible([gpu(0)], "0,7")
+@pytest.mark.parametrize(
+    ("variable", "said"),
+    [
+        ("0,7", "no GPU 7; there are 0, 1"),
+        ("GPU-7", "no GPU GPU-7; there are 0, 1"),
+        ("GPU-0000", "GPU-0000 is the beginning of 2 GPUs' UUIDs"),
+        ("MIG-0d1c", "MIG-0d1c: Duet gives an engine a whole GPU, not a MIG device"),
+    ],
+)
+def test_a_gpu_that_is_not_there_is_named(variable: str, said: str) -> None:
+    with pytest.raises(PlanError) as caught:
+        visible([gpu(0), gpu(1)], variable)
+    assert caught.value.message == f"CUDA_VISIBLE_DEVICES = {variable!r}: {said}"
+
+
+def shares(**asked: float) -> dict[str, float | None]:
+    engines = {pool: {"engine": {"gpu_memory_utilization": share}} for pool, share in asked.items()}
+    return {name: each.gpu_memory_utilization for name, each in planned(machine(gpu()), **engines).items()}
+
+
+def test_an_engine_gets_what_the_others_on_its_gpu_leave() -> None:
+    assert shares(instruct=0.3) == {"instruct": 0.3, "thinking": 0.6}
+    assert shares(instruct=0.3, thinking=0.7) == {"instruct": 0.3, "thinking": 0.7}
+
+
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"instruct": 0.6, "thinking": 0.5}, "on GPU 0 0.6 (instruct) + 0.5 (thinking) = 1.1, which is more than 1"),
+        ({"thinking": 0.9}, "on GPU 0 0.9 (thinking) = 0.9, which leaves nothing of 0.9 to 1 more"),
+    ],
+)
+def test_shares_of_a_gpu_that_do_not_fit_it_are_refused_with_their_sum(asked: dict[str, float], said: str) -> None:
+    with pytest.raises(PlanError) as caught:
+        shares(**asked)
+    assert said in caught.value.message
+
+
+@pytest.mark.parametrize("call", ["nvmlInit", "nvmlDeviceGetCount", "nvmlDeviceGetHandleByIndex", "nvmlDeviceGetUUID"])
+def test_a_driver_that_does_not_answer_is_no_machine_without_gpus(monkeypatch: pytest.MonkeyPatch, call: str) -> None:
+    def refuse(*_: object) -> None:
+        raise pynvml.NVMLError(pynvml.NVML_ERROR_NO_PERMISSION)
+
+    answers: dict[str, object] = {
+        "nvmlInit": None,
+        "nvmlShutdown": None,
+        "nvmlDeviceGetCount": 1,
+        "nvmlDeviceGetHandleByIndex": None,
+    }
+    answers |= {"nvmlDeviceGetCudaComputeCapability": (9, 0), "nvmlDeviceGetName": "a GPU", "nvmlDeviceGetUUID": "GPU-1"}
+    for name, answer in answers.items():
+        monkeypatch.setattr(pynvml, name, lambda *_, answer=answer: answer)
+    assert probe(None, with_gpus=True).gpus == (Gpu(0, "a GPU", (9, 0), "GPU-1"),)
+    monkeypatch.setattr(pynvml, call, refuse)
+    with pytest.raises(PlanError, match=r"the NVIDIA driver .*: Insufficient Permissions"):
+        probe(None, with_gpus=True)
+    assert probe(None, with_gpus=False).gpus == ()

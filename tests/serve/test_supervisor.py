@@ -6,6 +6,7 @@ import asyncio
 import os
 import signal
 import sys
+from collections.abc import Sequence
 from itertools import groupby
 from pathlib import Path
 
@@ -31,10 +32,13 @@ class Recorder:
         if phase is Phase.READY:
             self.ready.release()
 
-    def restarting(self, name: str, how: str, after_s: float) -> None:
+    def restarting(self, name: str, how: str, after_s: float, evidence: str) -> None:
         pass
 
-    def stopping(self) -> None:
+    def waiting(self, pools: Sequence[str]) -> None:
+        pass
+
+    def stopping(self, drain_s: float) -> None:
         pass
 
 

@@ -98,7 +98,7 @@ def test_the_raw_stream_is_what_the_engine_sends(stack: Stack) -> None:
 
 def test_javascript_reads_the_same_stream(stack: Stack, cache_dir: Path) -> None:
     if not (shutil.which("node") and shutil.which("npm")):
-        assert "DUET_TESTS_REQUIRE_ALL" not in os.environ, "node and npm are required here"
+        assert "TESTS_REQUIRE_ALL" not in os.environ, "node and npm are required here"
         pytest.skip("node and npm are not on PATH")
     folder = cache_dir / "javascript"
     folder.mkdir(exist_ok=True)

@@ -10,14 +10,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 from urllib.parse import urlsplit
 
-import yaml
 from pydantic import AfterValidator, BaseModel, ByteSize, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
+from serve.config import document
 from serve.errors import ConfigError
+from serve.values import EMBEDDED, EVERY_POOL, POOLS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from pydantic_core import ErrorDetails
 
@@ -27,6 +28,8 @@ PREFIX = "DUET_"
 SECTIONS = ("router", "pools", "serve")
 NO_SECTION = f"no such section; there are {', '.join(SECTIONS)}"
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+# Replica and serve.host of which the one is not reached through the other; a server on :: takes both families.
+UNSERVED = {("::1", "127.0.0.1"), ("::1", "localhost"), ("::1", "0.0.0.0"), ("127.0.0.1", "::1")}
 
 
 def _replica(url: str) -> str:
@@ -139,6 +142,7 @@ class DuetConfig(BaseSettings):
     model_config = SettingsConfigDict(
         env_prefix=PREFIX,
         env_nested_delimiter="__",
+        env_ignore_empty=True,
         extra="forbid",
         frozen=True,
     )
@@ -167,43 +171,69 @@ def load(path: Path | None) -> DuetConfig:
         ConfigError: one line for each mistake: where it stands, the dotted key, the value, and what is wrong with it.
 
     """
-    _refuse_unknown_sections(os.environ)
+    _refuse_unknown_variables(os.environ)
     source = str(path) if path else "defaults"
     try:
-        return DuetConfig(**(_read(path) if path else {}))
+        config = DuetConfig(**_of_known_sections(document.read(path, SECTIONS) if path else {}, source))
     except ValidationError as error:
         raise ConfigError("\n".join(_explain(item, source, os.environ) for item in error.errors())) from error
     except SettingsError as error:
         raise ConfigError(_explain_json(error, os.environ)) from error
+    clashes = _clashes(config.pools, config.serve)
+    if mistakes := [f"{_variable(loc, os.environ) or source}: {'.'.join(loc)}: {said}" for loc, said in clashes]:
+        raise ConfigError("\n".join(mistakes))
+    return config
 
 
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: not YAML: {error}") from error
-    if content is None:
-        return {}
-    if not isinstance(content, dict):
-        raise ConfigError(f"{path}: {content!r}: should be a mapping with the sections {', '.join(SECTIONS)}")
-    unknown = {key: value for key, value in content.items() if key not in SECTIONS}
-    if unknown:
-        raise ConfigError("\n".join(f"{path}: {key} = {value!r}: {NO_SECTION}" for key, value in unknown.items()))
-    return {section: values for section, values in content.items() if values is not None}
+def _of_known_sections(content: dict[str, Any], source: str) -> dict[str, Any]:
+    if unknown := {key: value for key, value in content.items() if key not in SECTIONS}:
+        raise ConfigError("\n".join(f"{source}: {key} = {value!r}: {NO_SECTION}" for key, value in unknown.items()))
+    return content
 
 
-def _refuse_unknown_sections(environ: Mapping[str, str]) -> None:
+def _clashes(pools: PoolsConfig, serve: ServeConfig) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Find keys that are right by themselves and wrong together: which one, and what is wrong with it."""
+    owner: dict[str, PoolName] = {}
+    for pool in POOLS:
+        section = pools.named(pool)
+        for url in section.replicas:
+            if (urlsplit(url).hostname, serve.host) in UNSERVED:
+                yield ("pools", pool, "replicas"), f"{url}: an engine on serve.host = {serve.host!r} does not listen there"
+        for key, name in [("model", section.model), *(("aliases", alias) for alias in section.aliases)]:
+            if name in EVERY_POOL:
+                yield (
+                    ("pools", pool, key),
+                    f"{name!r} leaves the choice of a pool to the router: it cannot be a pool's own name",
+                )
+            elif name and name != EMBEDDED and owner.setdefault(name, pool) != pool:
+                yield ("pools", pool, key), f"{name!r} is a name of pools.{owner[name]} already"
+
+
+def _refuse_unknown_variables(environ: Mapping[str, str]) -> None:
     for name, value in environ.items():
-        section, nested, _ = name.removeprefix(PREFIX).partition("__")
-        if name.startswith(PREFIX) and nested and section.lower() not in SECTIONS:
+        section, nested, _ = name.upper().removeprefix(PREFIX).partition("__")
+        if not name.upper().startswith(PREFIX):
+            continue
+        if not nested:
+            raise ConfigError(f"environment: {name} = {value!r}: variables are {PREFIX}SECTION__KEY{_hint(section)}")
+        if section.lower() not in SECTIONS:
             raise ConfigError(f"environment: {name} = {value!r}: {NO_SECTION}")
+
+
+def _hint(words: str) -> str:
+    """Guess what `ROUTER_PORT`, `PORT` or `POOLS_INSTRUCT_MODEL` was meant to be."""
+    section, *rest = words.split("_", 2 if words.startswith("POOLS_") else 1)
+    if rest and section.lower() in SECTIONS:
+        return f"; did you mean {PREFIX}{'__'.join([section, *rest])}?"
+    keys = {"ROUTER": RouterAddress.model_fields, "SERVE": ServeConfig.model_fields}
+    meant = [f"{PREFIX}{name}__{words}" for name, fields in keys.items() if words.lower() in fields]
+    return f"; did you mean {' or '.join(meant)}?" if meant else ""
 
 
 def _explain(item: ErrorDetails, source: str, environ: Mapping[str, str]) -> str:
     key = ".".join(str(part) for part in item["loc"])
     message = "no such key" if item["type"] == "extra_forbidden" else item["msg"].removeprefix("Value error, ")
+    message = message.replace("valid tuple", "list")
     return f"{_variable(item['loc'], environ) or source}: {key} = {item['input']!r}: {message}"
 
 
