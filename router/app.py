@@ -18,6 +18,7 @@ from router.dialect import error_body
 from router.errors import InternalError, MethodNotAllowed, RequestError, UnknownPath
 from router.fleet import Fleet
 from router.headers import request_id
+from router.line import LINE
 from router.metrics import Metrics
 from router.names import Names
 from router.proxy import Proxy
@@ -67,7 +68,7 @@ def _spare_the_collector() -> None:
     """What is loaded by now stays, and a stream makes no cycles: by default the collector would look at all of it between tokens."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
+    gc.set_threshold(10_000, 20, 50)
 
 
 class Front:
@@ -78,7 +79,10 @@ class Front:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         proxied = scope["type"] == "http" and scope["method"] == "POST" and scope["path"] in PATHS
-        await (self.proxy if proxied else self.pages)(scope, receive, send)
+        try:
+            await (self.proxy if proxied else self.pages)(scope, receive, send)
+        finally:
+            scope.pop(LINE, None)  # it leads back to the scope: left in, the body would stay until the collector comes by
 
 
 def _add_pages(app: FastAPI, fleet: Fleet, names: Names, metrics: Metrics) -> None:

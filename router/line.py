@@ -66,8 +66,8 @@ class RelayProtocol(HttpToolsProtocol):
         if self.parser.should_upgrade() or cycle.response_complete:
             return
         cycle.body += body
-        line: Line = cycle.scope[LINE]  # type: ignore[literal-required]
-        if len(cycle.body) > line.wanted_bytes:
+        line: Line | None = cycle.scope.get(LINE)  # type: ignore[assignment]
+        if line is None or len(cycle.body) > line.wanted_bytes:
             self.flow.pause_reading()
             cycle.message_event.set()
 

@@ -126,6 +126,7 @@ class Proxy:
             journey.fail(InternalError("The router failed; its log has the details"))
         finally:
             self._account(journey)
+            journey.error = journey.marks.failure = None  # their tracebacks lead back here, and to the body
         await client.flush()
 
     async def _pass(self, journey: Journey) -> None:
@@ -169,7 +170,10 @@ class Proxy:
                 if not _another_may_help(error) or broken > 1:
                     raise
                 failure = error
-        raise failure
+        try:
+            raise failure
+        finally:
+            del failure  # its traceback holds this frame, and so the body
 
     async def _attempt(self, journey: Journey, replica: Replica, view: View, body: bytes | bytearray) -> None:
         journey.replica = replica.url

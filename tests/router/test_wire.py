@@ -9,10 +9,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 
+import httpx
 import psutil
 import pytest
 
-from tests.processes import wait_for
+from tests.processes import free_port, wait_for
 from tests.router.conftest import Launcher, metric
 
 EVENTS = [b'data: {"choices":[{"delta":{"content":"%d"}}]}\n\n' % number for number in range(3)] + [b"data: [DONE]\n\n"]
@@ -186,6 +187,27 @@ def test_a_slow_reader_holds_the_engine_back_and_not_the_routers_memory(launch: 
             _, body = read_answer(client, first)
         assert sent[0] >= total
         assert len(body) > total * 0.95
+
+
+def test_answered_requests_leave_nothing_in_memory(launch: Launcher) -> None:
+    """Neither those that were answered nor those that were refused or found nobody keep their pictures."""
+    picture = "data:image/png;base64," + "A" * 2_000_000
+    content = [{"type": "image_url", "image_url": {"url": picture}}]
+    gone = f"http://127.0.0.1:{free_port()}"
+    router = launch.router([launch.engine("m")], [launch.engine("t"), gone])
+    process = psutil.Process(launch.children[router].pid)
+
+    def load(times: int) -> int:
+        with httpx.Client(timeout=20) as client:
+            for number in range(times):
+                model, fault = (("m", ""), ("unknown", ""), ("m", "overloaded"))[number % 3]
+                body = {"model": model, "messages": [{"role": "user", "content": content}]}
+                status = client.post(f"{router}/v1/chat/completions", json=body, headers={"x-fake": fault}).status_code
+                assert status == (200, 404, 503)[number % 3]
+        return process.memory_info().rss
+
+    before = load(30)
+    assert load(150) - before < 40_000_000, "150 bodies of 2 MB have come and gone"
 
 
 def test_an_offer_of_http2_is_declined_and_nothing_is_smuggled(launch: Launcher) -> None:
