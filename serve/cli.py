@@ -107,6 +107,19 @@ def main() -> None:
         with suppress(OSError, SystemExit):  # with nobody left to read it, the exit code still tells
             Console(stderr=True).print(f"duet: {error.message}", style="red", markup=False, highlight=False, soft_wrap=True)
         sys.exit(error.exit_code)
+    finally:
+        _let_go_of_output()
+
+
+def _let_go_of_output() -> None:
+    """With its reader gone, what is left of our output would fail once more at exit and turn the exit code into 120.
+
+    https://docs.python.org/3/library/signal.html#note-on-sigpipe
+    """
+    try:
+        sys.stdout.flush()
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _become_router(verb: str, arguments: list[str]) -> NoReturn:
