@@ -75,6 +75,11 @@ class AsgiClient:
             working.cancel()
             leaving.cancel()
             await asyncio.gather(working, leaving, return_exceptions=True)
+            del (
+                working,
+                leaving,
+                work,
+            )  # an error's traceback holds this frame, and a task its error: the body would stay with them
 
     async def _until_gone(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":
