@@ -34,6 +34,9 @@ if TYPE_CHECKING:
     from router.config import RouterConfig
 
 
+LAST_WORDS_S = 0.2
+
+
 def build(config: RouterConfig) -> ASGIApp:
     """The application for `config`. It connects to nothing until its life span begins."""
     fleet = Fleet()
@@ -51,6 +54,9 @@ def build(config: RouterConfig) -> ASGIApp:
             front.proxy = Proxy(config.router, fleet, names, upstream, metrics)
             _spare_the_collector()
             yield
+            await asyncio.sleep(
+                LAST_WORDS_S
+            )  # requests cut off by the end of the drain are told so; the loop must live to send it
             watching.cancel()
             await asyncio.gather(watching, return_exceptions=True)
 
