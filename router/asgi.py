@@ -9,7 +9,7 @@ import asyncio
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from router.client import DISCARD_BYTES, DISCARD_S, too_large
+from router.client import DISCARD_BYTES, DISCARD_S, too_large, upload_deadline
 from router.errors import ClientGone
 
 if TYPE_CHECKING:
@@ -34,13 +34,14 @@ class AsgiClient:
         self._sending: asyncio.Task[None] | None = None
         self._source: Source | None = None
 
-    async def body(self, limit: int) -> bytes | bytearray:
+    async def body(self, limit: int, timeout_s: float) -> bytes | bytearray:
         headers = dict(self._scope["headers"])
         announced = int(headers.get(b"content-length", b"0"))  # the server has refused what is no number
         body, more = bytearray(), announced <= limit
-        while more and len(body) <= limit:
-            part, more = await self._next_part()
-            body += part
+        async with upload_deadline(timeout_s):
+            while more and len(body) <= limit:
+                part, more = await self._next_part()
+                body += part
         if max(len(body), announced) <= limit:
             return body
         body.clear()

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Protocol
 
 from router.dialect import error_body
-from router.errors import BodyTooLarge
+from router.errors import BodyTooLarge, UploadTimeout
 
 if TYPE_CHECKING:
-    from collections.abc import Coroutine
+    from collections.abc import AsyncIterator, Coroutine
 
     from router.errors import RequestError
     from router.headers import RawHeaders
@@ -30,8 +32,8 @@ class Source(Protocol):
 class Client(Protocol):
     """Who asked. An answer is `answer`, or `start`, any number of `write`, and `finish`; none of these waits."""
 
-    async def body(self, limit: int) -> bytes | bytearray:
-        """The whole body. Raises BodyTooLarge over `limit` bytes, ClientGone when it left before the end."""
+    async def body(self, limit: int, timeout_s: float) -> bytes | bytearray:
+        """The whole body. Raises BodyTooLarge over `limit` bytes, UploadTimeout, and ClientGone when it left before the end."""
 
     async def while_present(self, work: Coroutine[Any, Any, None]) -> None:
         """Runs `work` until it is done or the client leaves, which cancels it. Raises ClientGone."""
@@ -49,6 +51,16 @@ class Client(Protocol):
 
     async def abandon(self) -> None:
         """Forgets what was written and not sent: the client is gone."""
+
+
+@asynccontextmanager
+async def upload_deadline(timeout_s: float) -> AsyncIterator[None]:
+    """Raises UploadTimeout in whoever waits longer for the rest of a body."""
+    try:
+        async with asyncio.timeout(timeout_s):
+            yield
+    except TimeoutError:
+        raise UploadTimeout(f"The request was not complete after {timeout_s:g} s") from None
 
 
 def too_large(limit: int) -> BodyTooLarge:

@@ -57,6 +57,7 @@ class RouterSection(Section):
     port: int = Field(default=8000, ge=1, le=65535)
     workers: int = Field(default=1, ge=1, le=256)
     max_body_mb: float = Field(default=32, gt=0, allow_inf_nan=False)
+    max_connections: int = Field(default=16_384, ge=1)
     connect_timeout_s: float = Field(default=5, gt=0, allow_inf_nan=False)
     read_timeout_s: float = Field(default=600, gt=0, allow_inf_nan=False)
     client_timeout_s: float = Field(default=120, gt=0, allow_inf_nan=False)

@@ -15,6 +15,7 @@
         ├── EngineRefused      the engine's own status and message, in OpenAI's shape
         ├── UpstreamFailed     502 server_error, `engine_failed`
         │   ├── Stale          never sent: another connection is tried
+        │   ├── Crowded        503 server_error, `too_many_connections`
         │   ├── Unreachable    503 server_error, `engine_unreachable`
         │   └── Silent         504 server_error, `engine_timeout`
         ├── PoolUnavailable    503 server_error, `pool_unavailable`
@@ -110,6 +111,11 @@ class UpstreamFailed(RequestError):
 class Unreachable(UpstreamFailed):
     status, code, retry_after_s = 503, "engine_unreachable", 1
     kind = "unreachable"
+
+
+class Crowded(UpstreamFailed):
+    status, code, retry_after_s = 503, "too_many_connections", 1
+    kind = "crowded"
 
 
 class Stale(UpstreamFailed):

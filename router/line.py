@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import httptools
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from router.client import DISCARD_BYTES, DISCARD_S, too_large
+from router.client import DISCARD_BYTES, DISCARD_S, too_large, upload_deadline
 from router.errors import ClientGone
 
 if TYPE_CHECKING:
@@ -109,11 +109,13 @@ class Line:
         self.source: Source | None = None
         self.wanted_bytes = 65_536
 
-    async def body(self, limit: int) -> bytes | bytearray:
+    async def body(self, limit: int, timeout_s: float) -> bytes | bytearray:
         self.wanted_bytes = limit
         announced = int(dict(self._cycle.scope["headers"]).get(b"content-length", b"0"))  # llhttp has refused what is no number
         if announced <= limit:
-            await self._until_body(limit)
+            if self._cycle.more_body:  # most bodies are here by now, and a deadline costs a timer
+                async with upload_deadline(timeout_s):
+                    await self._until_body(limit)
             if len(self._cycle.body) <= limit:
                 return self._cycle.body
         await self._discard()
@@ -144,7 +146,7 @@ class Line:
             pass
 
     async def while_present(self, work: Coroutine[Any, Any, None]) -> None:
-        self._task = asyncio.current_task()
+        self._task = asyncio.current_task(self._protocol.loop)  # named: to look for it costs a system call
         self._protocol.attach(self)
         try:
             if self._cycle.disconnected:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -16,6 +17,8 @@ from prometheus_client.process_collector import ProcessCollector
 from router.values import POOLS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from router.fleet import Fleet
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 80, 160, 320, 640)
@@ -30,23 +33,13 @@ class Metrics:
 
     def __init__(self, fleet: Fleet) -> None:
         self.registry = registry = CollectorRegistry()
-        self.requests = Counter(
-            "duet_router_requests",
-            "Requests answered, by HTTP status (499: the client left)",
-            ["pool", "endpoint", "status"],
-            registry=registry,
+        self.requests = self._count(
+            "requests", "Requests answered, by HTTP status (499: the client left)", ["pool", "endpoint", "status"]
         )
-        self.decisions = Counter("duet_router_decisions", "Routing decisions", ["pool", "reason"], registry=registry)
-        self.images = Counter("duet_router_images", "Pictures in the last user turns of requests", ["pool"], registry=registry)
-        self.disconnects = Counter(
-            "duet_router_client_disconnects",
-            "Clients that left before their answer ended",
-            ["pool", "phase"],
-            registry=registry,
-        )
-        self.failures = Counter(
-            "duet_router_upstream_failures", "Attempts at a replica that failed", ["pool", "replica", "kind"], registry=registry
-        )
+        self.decisions = self._count("decisions", "Routing decisions", ["pool", "reason"])
+        self.images = self._count("images", "Pictures in the last user turns of requests", ["pool"])
+        self.disconnects = self._count("client_disconnects", "Clients that left before their answer ended", ["pool", "phase"])
+        self.failures = self._count("upstream_failures", "Attempts at a replica that failed", ["pool", "replica", "kind"])
         self.duration = self._seconds(
             "request_duration", "From the request's last byte to the answer's last byte", ["pool", "endpoint"]
         )
@@ -68,10 +61,11 @@ class Metrics:
     def _begin_at_zero(self) -> None:
         """A series that first appears with a value of 1 has no rate: Prometheus never saw it rise."""
         for pool in POOLS:
-            self.requests.labels(pool, "chat_completions", "200")
-            self.duration.labels(pool, "chat_completions")
-            for metric in (self.images, self.first_byte, self.first_reasoning, self.first_answer):
-                metric.labels(pool)
+            self.requests(pool, "chat_completions", "200")
+            self.duration(pool, "chat_completions")
+            self.images(pool)
+            for histogram in (self.first_byte, self.first_reasoning, self.first_answer):
+                histogram(pool)
 
     def refresh(self) -> None:
         """Takes over the fleet's state. Other workers see ours as it was at the last call."""
@@ -93,8 +87,13 @@ class Metrics:
     def _gauge(self, name: str, text: str, over_workers: Literal["livesum", "livemin", "livemax"]) -> Gauge:
         return Gauge(f"duet_router_{name}", text, ["pool", "replica"], registry=self.registry, multiprocess_mode=over_workers)
 
-    def _seconds(self, name: str, text: str, labels: list[str]) -> Histogram:
-        return Histogram(f"duet_router_{name}_seconds", text, labels, buckets=SECONDS, registry=self.registry)
+    def _count(self, name: str, text: str, labels: list[str]) -> Callable[..., Counter]:
+        """Counters by their labels' values, in the order of `labels`. Remembered: the library takes a lock to find one."""
+        return cache(Counter(f"duet_router_{name}", text, labels, registry=self.registry).labels)
+
+    def _seconds(self, name: str, text: str, labels: list[str]) -> Callable[..., Histogram]:
+        """Histograms by their labels' values, remembered too."""
+        return cache(Histogram(f"duet_router_{name}_seconds", text, labels, buckets=SECONDS, registry=self.registry).labels)
 
 
 def _over_all_workers() -> CollectorRegistry:

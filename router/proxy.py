@@ -25,7 +25,6 @@ from router.errors import (
     Stale,
     Stopping,
     Unreachable,
-    UploadTimeout,
     UpstreamFailed,
 )
 from router.headers import request_id
@@ -107,6 +106,7 @@ class Proxy:
         self._config, self._fleet, self._names = config, fleet, names
         self._upstream, self._metrics = upstream, metrics
         self._turn = itertools.count()
+        self._loop = asyncio.get_running_loop()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         client: Client = scope.get(LINE) or AsgiClient(scope, receive, send)
@@ -130,19 +130,15 @@ class Proxy:
         await client.flush()
 
     async def _pass(self, journey: Journey) -> None:
-        try:
-            async with asyncio.timeout(self._config.client_timeout_s):
-                body = await journey.client.body(self._config.max_body_bytes)
-        except TimeoutError:
-            raise UploadTimeout(f"The request was not complete after {self._config.client_timeout_s:g} s") from None
+        body = await journey.client.body(self._config.max_body_bytes, self._config.client_timeout_s)
         journey.marks = Marks()
         await journey.client.while_present(self._serve(journey, body))
 
     async def _serve(self, journey: Journey, body: bytes | bytearray) -> None:
         journey.view = view = read_view(journey.endpoint, body)
         journey.decision = decision = self._decide(view)
-        self._metrics.decisions.labels(decision.pool, decision.reason).inc()
-        self._metrics.images.labels(decision.pool).inc(view.images)
+        self._metrics.decisions(decision.pool, decision.reason).inc()
+        self._metrics.images(decision.pool).inc(view.images)
         await self._try_replicas(journey, decision, view, body)
 
     def _decide(self, view: View) -> Decision:
@@ -180,7 +176,7 @@ class Proxy:
         buffers = _for_replica(body, view, replica)
         length = (b"content-length", str(sum(map(len, buffers))).encode())
         headers = [*upstream_headers(journey.scope["headers"], journey.request_id), length]
-        relay = Relay(journey.outlet())
+        relay = Relay(journey.outlet(), self._loop)
         pieces = [head("POST", replica.url, journey.target(), headers), *buffers]
         with self._fleet.lease(replica):
             connection = await self._upstream.connection(replica.url)
@@ -192,7 +188,7 @@ class Proxy:
 
     def _note_failure(self, journey: Journey, replica: Replica, error: UpstreamFailed | EngineRefused) -> None:
         if error.status >= 500:
-            self._metrics.failures.labels(replica.pool, replica.url, error.kind).inc()
+            self._metrics.failures(replica.pool, replica.url, error.kind).inc()
             log.warning("%s: %s: %s", journey.request_id.decode(), replica.url, error.message)
         if isinstance(error, Unreachable):
             self._fleet.mark_down(replica)
@@ -202,11 +198,11 @@ class Proxy:
         status = marks.status or (journey.error.status if journey.error else 500)
         if isinstance(journey.error, ClientGone):
             status = journey.error.status
-        metrics.requests.labels(journey.pool, journey.endpoint, str(status)).inc()
+        metrics.requests(journey.pool, journey.endpoint, str(status)).inc()
         if isinstance(journey.error, ClientGone):
-            metrics.disconnects.labels(journey.pool, _phase(journey)).inc()
+            metrics.disconnects(journey.pool, _phase(journey)).inc()
         if marks.failure and journey.replica:
-            metrics.failures.labels(journey.pool, journey.replica, "mid_stream").inc()
+            metrics.failures(journey.pool, journey.replica, "mid_stream").inc()
             log.warning("%s: %s: %s", journey.request_id.decode(), journey.replica, marks.failure.message)
         if self._config.access_log:
             log.info(
@@ -225,9 +221,9 @@ class Proxy:
             (metrics.first_answer, marks.first_answer),
         ):
             if at is not None:
-                histogram.labels(journey.pool).observe(at - marks.begun)
+                histogram(journey.pool).observe(at - marks.begun)
         if marks.status is not None:
-            metrics.duration.labels(journey.pool, journey.endpoint).observe(time.perf_counter() - marks.begun)
+            metrics.duration(journey.pool, journey.endpoint).observe(time.perf_counter() - marks.begun)
 
 
 def _another_may_help(error: UpstreamFailed | EngineRefused) -> bool:

@@ -4,7 +4,6 @@ the proxy waits, after it the proxy ends the stream with an event.
 
 from __future__ import annotations
 
-import asyncio
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -14,6 +13,7 @@ from router.errors import ClientGone, RequestError, UpstreamFailed
 from router.headers import downstream
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable
 
     from router.client import Client, Source
@@ -58,8 +58,7 @@ class Outlet:
 class Relay:
     """One attempt: the exchange that `wire` tells of the answer."""
 
-    def __init__(self, outlet: Outlet) -> None:
-        loop = asyncio.get_running_loop()
+    def __init__(self, outlet: Outlet, loop: asyncio.AbstractEventLoop) -> None:
         self._outlet, self._marks, self._edit, self._write = outlet, outlet.marks, outlet.edit, outlet.client.write
         self._opened: asyncio.Future[None] = loop.create_future()  # a stream's first event, or the whole of another answer
         self._ended: asyncio.Future[None] = loop.create_future()
@@ -68,7 +67,7 @@ class Relay:
         self._held = b""
         self._last = b""
         self._failure: RequestError | None = None
-        self._flowing, self._reading = False, True
+        self._flowing, self._reading, self._plain = False, True, False
 
     # what the wire tells
     def head(self, status: int, headers: RawHeaders) -> None:
@@ -77,7 +76,14 @@ class Relay:
             self._buffer = sse.EventBuffer()
 
     def data(self, data: bytes) -> None:
-        buffer = self._buffer
+        if self._plain and data.endswith(b"\n\n") and ERROR not in data:  # nearly all of a stream: as little as can be
+            self._last = data
+            self._write(data)
+        else:
+            self._read(data)
+
+    def _read(self, data: bytes) -> None:
+        buffer, self._plain = self._buffer, False
         if buffer is not None and (buffer.rest or not data.endswith(b"\n\n")) and not (data := buffer.feed(data)):
             return
         if self._flowing:
@@ -150,6 +156,7 @@ class Relay:
             self._reading = not self._marks.read(events)
         self._last = events
         self._write(events if self._edit is None else self._edit(events))
+        self._plain = not (self._reading or self._edit or (self._buffer and self._buffer.rest))
 
     def _before_error(self, events: bytes) -> bytes:
         """vLLM says in an event that it failed, with a number for a code and `[DONE]` after it: here the stream stops."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections import defaultdict
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Self
 from urllib.parse import urlsplit
 
-from router.errors import ClientGone, RequestError, Silent, Unreachable
+from router.errors import ClientGone, Crowded, RequestError, Silent, Unreachable
 from router.wire import Connection
 
 if TYPE_CHECKING:
@@ -25,9 +25,10 @@ class Upstream:
 
     def __init__(self, config: RouterSection) -> None:
         self._connect_timeout_s, self._read_timeout_s = config.connect_timeout_s, config.read_timeout_s
-        self._client_timeout_s = config.client_timeout_s
+        self._client_timeout_s, self._limit = config.client_timeout_s, config.max_connections
         self._idle: defaultdict[str, list[Connection]] = defaultdict(list)
-        self._all: set[Connection] = set()
+        self._open: defaultdict[str, set[Connection]] = defaultdict(set)
+        self._connecting, self._looking = Counter[str](), Counter[str]()
 
     async def __aenter__(self) -> Self:
         self._sweeping = asyncio.create_task(self._sweep())
@@ -35,23 +36,27 @@ class Upstream:
 
     async def __aexit__(self, *_: object) -> None:
         self._sweeping.cancel()
-        for connection in list(self._all):
+        for connection in self._everyone():
             connection.close()
 
     async def connection(self, url: str) -> Connection:
         """A connection to `url` that carries no exchange. Its user calls `send`, and `release` when it is done.
 
         Raises:
+            Crowded: `max_connections` of the replica are in use.
             Unreachable: no connection in `connect_timeout_s`.
         """
+        if self._busy(url) >= self._limit:
+            raise Crowded(f"The engine at {url} has {self._limit} connections in use (router.max_connections)")
         return self._take(url) or await self._connect(url)
 
     async def get(self, url: str, path: str, timeout_s: float) -> tuple[int, bytes]:
-        """Status and body of a small page. Raises UpstreamFailed."""
+        """Status and body of a small page. Raises UpstreamFailed. The limit does not hold for it: a full replica is still well."""
         page = _Page()
+        self._looking[url] += 1
         try:
             async with asyncio.timeout(timeout_s):
-                connection = await self.connection(url)
+                connection = self._take(url) or await self._connect(url)
                 connection.send([head("GET", url, path, [])], page)
                 try:
                     return await page.whole
@@ -59,6 +64,11 @@ class Upstream:
                     connection.release(page)
         except TimeoutError:
             raise Silent(f"The engine at {url} fell silent") from None
+        finally:
+            self._looking[url] -= 1
+
+    def _busy(self, url: str) -> int:
+        return len(self._open[url]) - len(self._idle[url]) + self._connecting[url] - self._looking[url]
 
     def _take(self, url: str) -> Connection | None:
         """The idle connection that was used last: the least likely to be just closing."""
@@ -75,19 +85,27 @@ class Upstream:
             port,
             ssl=ssl.create_default_context() if secure else None,
         )
+        self._connecting[url] += 1
         try:
             async with asyncio.timeout(self._connect_timeout_s):
                 _, connection = await connecting
         except (OSError, TimeoutError) as error:
             raise Unreachable(f"No connection to the engine at {url}") from error
-        self._all.add(connection)
+        finally:
+            self._connecting[url] -= 1
+        if connection.lost:
+            raise Unreachable(f"The engine at {url} took a connection and closed it")
+        self._open[url].add(connection)
         return connection
+
+    def _everyone(self) -> list[Connection]:
+        return [connection for connections in self._open.values() for connection in connections]
 
     def _free(self, connection: Connection) -> None:
         self._idle[connection.url].append(connection)
 
     def _lost(self, connection: Connection) -> None:
-        self._all.discard(connection)
+        self._open[connection.url].discard(connection)
         if connection in self._idle[connection.url]:
             self._idle[connection.url].remove(connection)
 
@@ -95,7 +113,7 @@ class Upstream:
         """Closes idle connections that are too old, and gives up on engines that fell silent and on clients that stopped reading."""
         while True:
             await asyncio.sleep(SWEEP_S)
-            for connection in list(self._all):
+            for connection in self._everyone():
                 connection.silent_s += SWEEP_S
                 if connection.exchange is None and connection.silent_s >= IDLE_S:
                     connection.close()

@@ -35,7 +35,7 @@ class Connection(asyncio.Protocol):
     def __init__(self, url: str, on_free: Callable[[Connection], None], on_lost: Callable[[Connection], None]) -> None:
         self.url = url
         self.exchange: Exchange | None = None
-        self.reused = self.paused = False
+        self.reused = self.paused = self.lost = False
         self.silent_s = 0.0
         """How long nothing has happened on it, as far as the sweeps of the pool have seen."""
         self._on_free, self._on_lost = on_free, on_lost
@@ -71,6 +71,7 @@ class Connection(asyncio.Protocol):
             self._finish()
 
     def connection_lost(self, exc: Exception | None) -> None:
+        self.lost = True
         self._on_lost(self)
         if self._until_close and exc is None:
             self._finish()

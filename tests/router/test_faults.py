@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import time
+from contextlib import AbstractContextManager
 from typing import Any
 
 import httpx
@@ -113,6 +114,24 @@ def test_a_core_that_is_dead_is_not_asked_twice(launch: Launcher) -> None:
     with sdk(url, "dead@dead") as client:
         for _ in range(6):
             assert client.chat.completions.create(model="qwen3-vl-instruct", messages=[]).choices[0].message.content == "answer"
+
+
+def test_an_engine_with_all_its_connections_is_left_alone_and_the_client_told_to_come_back(launch: Launcher) -> None:
+    engine = launch.engine("m")
+    url = launch.router([engine], [launch.engine("t")], max_connections=2)
+    chat, ask = f"{url}/v1/chat/completions", {"model": "qwen3-vl-instruct", "messages": []}
+
+    def stalled() -> AbstractContextManager[httpx.Response]:
+        return httpx.stream("POST", chat, json=ask | {"stream": True}, headers={"x-fake": "stall"})
+
+    with stalled() as first, stalled() as second:
+        assert (first.status_code, second.status_code) == (200, 200)
+        refused = httpx.post(chat, json=ask)
+        assert (refused.status_code, refused.json()["error"]["code"]) == (503, "too_many_connections")
+        assert int(refused.headers["retry-after"]) > 0
+        assert metric(url, "duet_router_upstream_failures_total", kind="crowded") == 1
+        assert httpx.get(f"{url}/ready").status_code == 200
+    wait_for("room", lambda: httpx.post(chat, json=ask).status_code == 200)
 
 
 def test_the_end_of_the_drain_is_an_error_and_not_a_silent_cut(launch: Launcher) -> None:
