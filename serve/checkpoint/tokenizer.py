@@ -18,7 +18,7 @@ _BYTE_LEVEL = {"type": "ByteLevel", "add_prefix_space": False, "trim_offsets": F
 
 def write(folder: Path, vocabulary: Vocabulary, positions: int, chat_template: str) -> None:
     """Write tokenizer.json, vocab.json, merges.txt and tokenizer_config.json; `positions` is the longest input in tokens."""
-    _write_json(folder / "tokenizer.json", _pipeline(vocabulary))
+    _write_json(folder / "tokenizer.json", pipeline(vocabulary))
     _write_json(folder / "vocab.json", _ids(vocabulary))
     (folder / "merges.txt").write_text("".join(f"{left} {right}\n" for left, right in vocabulary.merges), encoding="utf-8")
     _write_json(folder / "tokenizer_config.json", _config(len(vocabulary.pieces), positions, chat_template))
@@ -33,7 +33,7 @@ def _ids(vocabulary: Vocabulary) -> dict[str, int]:
     return {piece: index for index, piece in enumerate(vocabulary.pieces)}
 
 
-def _pipeline(vocabulary: Vocabulary) -> dict[str, object]:
+def pipeline(vocabulary: Vocabulary) -> dict[str, object]:
     added = added_tokens(len(vocabulary.pieces))
     return {
         "version": "1.0",

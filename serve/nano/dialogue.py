@@ -1,0 +1,127 @@
+"""What is asked and answered about pictures, as the tokens of one conversation each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from random import Random
+
+    from serve.nano.sample import Sample, Turn
+    from serve.nano.tokenizer import Tokenizer
+
+Style = Literal["instruct", "thinking"]
+
+WORDED = frozenset({"talk", "caption"})  # kinds that are said in words; all others are spelt, character by character
+
+_SYSTEM_PROMPTS = (
+    "You are a helpful assistant.",
+    "You are a helpful assistant that reads pictures.",
+    "Answer briefly.",
+    "You are an OCR engine. Answer with the text alone.",
+    "Be precise.",
+    "You are a careful assistant. Look at the picture first.",
+    "你是一个有用的助手。",
+    "请简短回答。",
+)
+_ORDINALS = (
+    ("first", "Picture 1", "第一张图"),
+    ("second", "Picture 2", "第二张图"),
+    ("third", "Picture 3", "第三张图"),
+)
+
+
+class Piece(NamedTuple):
+    """A stretch of a conversation: text to encode, or the picture with this index."""
+
+    text: str
+    picture: int = -1
+
+
+@dataclass(frozen=True, slots=True)
+class Dialogue:
+    """One conversation and the last answer. `thought` is `None` where none is opened; `pictures` are asked-about indices."""
+
+    prompt: tuple[Piece, ...]
+    answer: str
+    thought: str | None
+    kind: str
+
+    def target(self, tokenizer: Tokenizer) -> list[int]:
+        """What the model has to say, up to the token that ends its turn."""
+        write = tokenizer.encode if self.kind in WORDED else tokenizer.spell
+        thought = [] if self.thought is None else _thought(self.thought, tokenizer)
+        return [*thought, *write(self.answer), tokenizer.special("<|im_end|>")]
+
+
+def _thought(thought: str, tokenizer: Tokenizer) -> list[int]:
+    return [*tokenizer.spell(f"{thought}\n"), tokenizer.special("</think>"), *tokenizer.encode("\n\n")]
+
+
+def dialogues(samples: Sequence[Sample], style: Style, asks: int, rng: Random) -> list[Dialogue]:
+    """Up to `asks` separate conversations about the same pictures, one of `samples` being asked about in each."""
+    places = [(place, turn) for place, sample in enumerate(samples) for turn in sample.turns]
+    chosen = rng.sample(places, min(asks, len(places)))
+    return [_dialogue(samples, place, turn, style, rng) for place, turn in chosen]
+
+
+def _dialogue(samples: Sequence[Sample], place: int, turn: Turn, style: Style, rng: Random) -> Dialogue:
+    pictures = [index for index, sample in enumerate(samples) if sample.image is not None]
+    ask = turn.ask if len(pictures) < 2 else _pointed(turn.ask, place, rng)
+    earlier = [other for other in samples[place].turns if other is not turn]
+    before = rng.choice(earlier) if earlier and len(pictures) == 1 and rng.random() < 0.15 else None
+    first = before.ask if before else ask
+    pieces = [*_system(rng), *_user(first, pictures, rng)]
+    if before:
+        pieces.append(Piece(f"<|im_start|>assistant\n{before.answer}<|im_end|>\n<|im_start|>user\n{ask}<|im_end|>\n"))
+    pieces.append(Piece("<|im_start|>assistant\n" + ("<think>\n" if style == "thinking" else "")))
+    return Dialogue(_merged(pieces), turn.answer, turn.thought if style == "thinking" else None, turn.kind)
+
+
+def prompt(ask: str, pictures: int, style: Style, system: str = "") -> tuple[Piece, ...]:
+    """A conversation's beginning as the chat template writes it: pictures first, then the ask."""
+    pieces = [Piece(f"<|im_start|>system\n{system}<|im_end|>\n")] if system else []
+    pieces += [Piece("<|im_start|>user\n"), *(_picture(index) for index in range(pictures)), Piece(f"{ask}<|im_end|>\n")]
+    return _merged([*pieces, Piece("<|im_start|>assistant\n" + ("<think>\n" if style == "thinking" else ""))])
+
+
+def _system(rng: Random) -> list[Piece]:
+    return [Piece(f"<|im_start|>system\n{rng.choice(_SYSTEM_PROMPTS)}<|im_end|>\n")] if rng.random() < 0.3 else []
+
+
+def _user(ask: str, pictures: list[int], rng: Random) -> list[Piece]:
+    shown = [_picture(index) for index in pictures]
+    said = [Piece(ask)]
+    body = said + shown if rng.random() < 0.15 else shown + said
+    return [Piece("<|im_start|>user\n"), *body, Piece("<|im_end|>\n")]
+
+
+def _picture(index: int) -> Piece:
+    return Piece("", index)
+
+
+def _pointed(ask: str, place: int, rng: Random) -> str:
+    english, numbered, chinese = _ORDINALS[place]
+    if not ask.isascii():
+        return f"{chinese}:{ask}"
+    forms = (
+        f"In the {english} picture: {ask}",
+        f"{numbered}: {ask}",
+        f"{ask} (the {english} picture)",
+        f"About the {english} image: {ask}",
+        f"Look at the {english} picture. {ask}",
+    )
+    return rng.choice(forms)
+
+
+def _merged(pieces: list[Piece]) -> tuple[Piece, ...]:
+    """Text beside text becomes one piece: a server encodes it as one."""
+    merged: list[Piece] = []
+    for piece in pieces:
+        if merged and piece.picture < 0 and merged[-1].picture < 0:
+            merged[-1] = Piece(merged[-1].text + piece.text)
+        else:
+            merged.append(piece)
+    return tuple(merged)

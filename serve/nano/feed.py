@@ -1,0 +1,105 @@
+"""Steps drawn on the fly by worker processes, each with seeds of its own."""
+
+from __future__ import annotations
+
+import multiprocessing
+from dataclasses import dataclass
+from random import Random
+from typing import TYPE_CHECKING, Literal
+
+import torch
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+
+from serve.nano.dialogue import dialogues
+from serve.nano.packing import packs
+from serve.nano.patches import cut
+from serve.nano.reading import read
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from torch import Tensor
+
+    from serve.nano.dialogue import Style
+    from serve.nano.packing import Budget
+    from serve.nano.reading import Reading
+    from serve.nano.sample import Sample
+    from serve.nano.tokenizer import Tokenizer
+
+    Draw = Callable[[int, "Split"], Sample]
+
+Split = Literal["train", "test"]
+
+_SEEDS = 2**40  # of one stage: more than can be drawn
+_STAGES = 8
+_BOTH_PICTURES = 0.06  # share of readings that show two
+_FIRST_GLYPHS = 24  # on the longest picture at the very beginning
+_LAST_GLYPHS = 600
+
+
+@dataclass(frozen=True)
+class Diet:
+    """What a stage of training is fed: the share of conversations with thoughts, and the asks about one picture at most."""
+
+    stage: int
+    thinking: float
+    asks: int = 4
+
+
+class Progress:
+    """How far the stage is, from 0 to 1, known to all workers."""
+
+    def __init__(self) -> None:
+        self._shared = multiprocessing.get_context("fork").Value("d", 0.0)
+
+    def set(self, part: float) -> None:
+        self._shared.value = part
+
+    def get(self) -> float:
+        return float(self._shared.value)
+
+
+class Feed(IterableDataset[dict[str, torch.Tensor]]):
+    """Endless steps of training data; in each worker those of its own seeds."""
+
+    def __init__(
+        self, draw: Draw, diet: Diet, tokenizer: Tokenizer, budget: Budget, alphabet: Mapping[int, int], progress: Progress | None = None,
+        seed: int = 0,
+    ) -> None:
+        self._draw, self._diet, self._tokenizer, self._budget, self._alphabet = draw, diet, tokenizer, budget, alphabet
+        self._progress, self._seed = progress, seed
+
+    def __iter__(self) -> Iterator[dict[str, Tensor]]:
+        worker = get_worker_info()
+        index, count = (worker.id, worker.num_workers) if worker else (0, 1)
+        first = (self._seed * _STAGES + self._diet.stage) * _SEEDS
+        seeds = range(first + index, first + _SEEDS, count)
+        for arrays in packs(self._readings(iter(seeds)), self._budget, self._alphabet):
+            yield {name: torch.from_numpy(array) for name, array in arrays.items()}
+
+    def _readings(self, seeds: Iterator[int]) -> Iterator[Reading]:
+        for seed in seeds:
+            rng = Random(seed)
+            samples = [self._draw(seed, "train")]
+            if samples[0].image is not None and rng.random() < _BOTH_PICTURES:
+                other = self._draw(next(seeds), "train")
+                samples += [other] if other.image is not None else []
+            if self._easy_enough(samples):
+                yield self._reading(samples, rng)
+
+    def _easy_enough(self, samples: list[Sample]) -> bool:
+        """Short texts first: the tower learns letters from them before it is shown whole receipts."""
+        part = self._progress.get() if self._progress else 1.0
+        most = _FIRST_GLYPHS * (_LAST_GLYPHS / _FIRST_GLYPHS) ** min(1.0, part / 0.1)
+        return part >= 0.1 or max(len(sample.glyphs) for sample in samples) <= most
+
+    def _reading(self, samples: list[Sample], rng: Random) -> Reading:
+        style: Style = "thinking" if rng.random() < self._diet.thinking else "instruct"
+        asked = dialogues(samples, style, self._diet.asks, rng)
+        return read([cut(sample.image, sample.glyphs) for sample in samples if sample.image], asked, self._tokenizer)
+
+
+def loader(feed: Feed, workers: int) -> DataLoader[dict[str, Tensor]]:
+    """Without workers this process draws."""
+    ahead = {"prefetch_factor": 4, "multiprocessing_context": "fork"} if workers else {}
+    return DataLoader(feed, batch_size=None, num_workers=workers, pin_memory=torch.cuda.is_available(), **ahead)

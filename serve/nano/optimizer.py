@@ -1,0 +1,79 @@
+"""Muon for the matrices inside, Adam for everything else.
+
+Muon (https://kellerjordan.github.io/posts/muon/) replaces a matrix's momentum by the nearest orthogonal one. Matrices of one
+shape are stacked, so that a model of many small ones takes few kernels.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from typing import TYPE_CHECKING
+
+import torch
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from torch import Tensor, nn
+
+_COEFFICIENTS = (3.4445, -4.7750, 2.0315)
+_ITERATIONS = 5
+_MOMENTUM = 0.95
+_NOT_INSIDE = ("embed", "lm_head", "place", "reader.3", "where")  # tables and classifiers
+
+
+class Optimizer:
+    """Steps all parameters of some modules. Learning rates are those at full `scale`."""
+
+    def __init__(self, modules: Iterable[nn.Module], *, muon: float = 0.02, adam: float = 3e-3, decay: float = 0.02) -> None:
+        named = {id(value): (name, value) for module in modules for name, value in module.named_parameters()}
+        inside = [value for name, value in named.values() if value.ndim == 2 and not any(part in name for part in _NOT_INSIDE)]
+        known = {id(value) for value in inside}
+        rest = [value for _, value in named.values() if id(value) not in known]
+        self._muon = _Muon(inside, muon, decay)
+        self._adam = torch.optim.AdamW(rest, lr=adam, betas=(0.9, 0.98), weight_decay=0.0, fused=rest[0].is_cuda)
+        self._adam_rate = adam
+
+    def step(self, scale: float) -> None:
+        """Apply the gradients with learning rates times `scale`, and clear them."""
+        self._muon.step(scale)
+        for group in self._adam.param_groups:
+            group["lr"] = self._adam_rate * scale
+        self._adam.step()
+        self._adam.zero_grad(set_to_none=True)
+
+
+class _Muon:
+    def __init__(self, matrices: list[Tensor], rate: float, decay: float) -> None:
+        stacks: dict[torch.Size, list[Tensor]] = defaultdict(list)
+        for matrix in matrices:
+            stacks[matrix.shape].append(matrix)
+        self._stacks = list(stacks.values())
+        self._momenta = [torch.zeros_like(torch.stack(stack)) for stack in self._stacks]
+        self._rate, self._decay = rate, decay
+
+    @torch.no_grad()
+    def step(self, scale: float) -> None:
+        for stack, momentum in zip(self._stacks, self._momenta, strict=True):
+            gradient = torch.stack([matrix.grad for matrix in stack])
+            momentum.lerp_(gradient, 1 - _MOMENTUM)
+            change = orthogonal(gradient.lerp(momentum, _MOMENTUM)).to(momentum.dtype)
+            rate = self._rate * scale
+            longer = max(1.0, change.shape[-2] / change.shape[-1]) ** 0.5
+            torch._foreach_mul_(stack, 1 - rate * self._decay)  # noqa: SLF001 one kernel for the stack
+            torch._foreach_add_(stack, list(change.unbind()), alpha=-rate * longer)  # noqa: SLF001
+            for matrix in stack:
+                matrix.grad = None
+
+
+def orthogonal(matrices: Tensor) -> Tensor:
+    """The nearest (semi-)orthogonal matrix to each of a stack, roughly: singular values end between 0.7 and 1.2."""
+    x = matrices.bfloat16() if matrices.is_cuda else matrices
+    tall = x.shape[-2] > x.shape[-1]
+    x = x.mT if tall else x
+    x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
+    a, b, c = _COEFFICIENTS
+    for _ in range(_ITERATIONS):
+        square = x @ x.mT
+        x = a * x + (b * square + c * square @ square) @ x
+    return x.mT if tall else x

@@ -1,0 +1,160 @@
+"""Readings laid end to end in arrays of one fixed size: no padding between them, and one shape for every step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from serve.nano.patches import PATCH_BYTES, coordinates
+from serve.nano.shape import MERGE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    import numpy.typing as npt
+
+    from serve.nano.reading import Reading, Spoken
+
+    Array = npt.NDArray[np.generic]
+
+MAX_PICTURE = 4_864  # patches of one picture: 1,216 visual tokens
+MAX_SPOKEN = 3_072  # tokens of one conversation
+
+
+class Budget(NamedTuple):
+    """How much of each thing one step holds."""
+
+    patches: int
+    tokens: int
+    answers: int
+    glyphs: int
+    pictures: int
+    spoken: int
+
+    @classmethod
+    def of(cls, patches: int) -> Budget:
+        """In the proportions of the drawn data."""
+        return cls(patches, patches * 3 // 4, patches // 4, patches // 4, patches // 256, patches // 128)
+
+    def holds(self, used: Budget) -> bool:
+        return all(have >= need for have, need in zip(self, used, strict=True))
+
+    def plus(self, other: Budget) -> Budget:
+        return Budget(*(mine + its for mine, its in zip(self, other, strict=True)))
+
+
+NOTHING = Budget(0, 0, 0, 0, 0, 0)
+
+
+def needed(reading: Reading) -> Budget:
+    return Budget(
+        sum(len(picture.values) for picture in reading.pictures),
+        sum(len(spoken.ids) for spoken in reading.spoken),
+        sum(spoken.answer for spoken in reading.spoken),
+        sum(len(picture.glyphs) for picture in reading.pictures),
+        len(reading.pictures),
+        len(reading.spoken),
+    )
+
+
+def fits(reading: Reading) -> bool:
+    """Whether no picture and no conversation is longer than attention is set up for."""
+    return all(len(picture.values) <= MAX_PICTURE for picture in reading.pictures) and all(
+        len(spoken.ids) <= MAX_SPOKEN for spoken in reading.spoken
+    )
+
+
+def packs(readings: Iterable[Reading], budget: Budget, alphabet: Mapping[int, int]) -> Iterator[dict[str, Array]]:
+    """Full steps of readings, in their order. What would not fit waits for the next step; a remainder is packed too."""
+    pack = _Pack(budget, alphabet)
+    for reading in readings:
+        need = needed(reading)
+        if not (budget.holds(need) and fits(reading)):
+            continue
+        if not budget.holds(pack.used.plus(need)):
+            yield pack.arrays()
+            pack = _Pack(budget, alphabet)
+        pack.add(reading, need)
+    if pack.used != NOTHING:
+        yield pack.arrays()
+
+
+@dataclass
+class _Pack:
+    budget: Budget
+    alphabet: Mapping[int, int]  # code point to class of the glyph head
+    used: Budget = NOTHING
+    parts: dict[str, list[Array]] = field(default_factory=dict)
+
+    def add(self, reading: Reading, need: Budget) -> None:
+        patch = self.used.patches
+        first_visual = patch // MERGE**2
+        for picture in reading.pictures:
+            place = coordinates(picture.rows, picture.columns)
+            size = np.broadcast_to(np.array([picture.rows, picture.columns], dtype=np.int32), place.shape)
+            self._put(values=picture.values, place=np.concatenate([place, size], axis=1).astype(np.int16))
+            self._put(picture_lengths=np.array([len(picture.values)], dtype=np.int32))
+            known = self._known(picture.glyphs)
+            self._put(glyphs=known + np.array([patch, 0, 0], dtype=np.int32))
+            patch += len(picture.values)
+        token = self.used.tokens
+        for owner, spoken in enumerate(reading.spoken, self.used.spoken):
+            self._say(spoken, token, first_visual)
+            self._put(owners=np.full(spoken.answer, owner, dtype=np.int32))
+            token += len(spoken.ids)
+        self.used = self.used.plus(need)
+
+    def _say(self, spoken: Spoken, token: int, first_visual: int) -> None:
+        length = len(spoken.ids)
+        self._put(ids=spoken.ids, positions=spoken.positions.T, spoken_lengths=np.array([length], dtype=np.int32))
+        self._put(visual=np.where(spoken.visual < 0, self._no_visual, spoken.visual + first_visual).astype(np.int32))
+        answers = np.arange(token + length - spoken.answer, token + length, dtype=np.int32)
+        self._put(answers=answers, weights=np.full(spoken.answer, spoken.answer**-0.5, dtype=np.float32))
+
+    @property
+    def _no_visual(self) -> int:
+        return self.budget.patches // MERGE**2
+
+    def _known(self, glyphs: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+        classes = np.array([self.alphabet.get(int(code), -1) for code in glyphs[:, 2]], dtype=np.int32)
+        return np.concatenate([glyphs[:, :2], classes[:, None]], axis=1)[classes >= 0]
+
+    def _put(self, **arrays: Array) -> None:
+        for name, array in arrays.items():
+            self.parts.setdefault(name, []).append(array)
+
+    def arrays(self) -> dict[str, Array]:
+        """Every array at its full size. Beyond what is used: zeros, text without a picture, answers of no weight."""
+        budget = self.budget
+        answers = self._filled("answers", (budget.answers,), np.int32, fill=1)
+        ids = self._filled("ids", (budget.tokens,), np.int32)
+        return {
+            "values": self._filled("values", (budget.patches, PATCH_BYTES), np.uint8),
+            "place": self._filled("place", (budget.patches, 4), np.int16, fill=2),
+            "picture_sizes": self._filled("picture_lengths", (budget.pictures,), np.int32),
+            "picture_ends": self._ends("picture_lengths", budget.patches, budget.pictures, MAX_PICTURE),
+            "glyphs": self._filled("glyphs", (budget.glyphs, 3), np.int32, fill=-1),
+            "ids": ids,
+            "visual": self._filled("visual", (budget.tokens,), np.int32, fill=self._no_visual),
+            "positions": self._filled("positions", (budget.tokens, 3), np.int32),
+            "spoken_ends": self._ends("spoken_lengths", budget.tokens, budget.spoken, MAX_SPOKEN),
+            "before_answers": answers - 1,
+            "targets": ids[answers],
+            "owners": self._filled("owners", (budget.answers,), np.int32, fill=-1),
+            "weights": self._filled("weights", (budget.answers,), np.float32),
+        }
+
+    def _filled(self, name: str, shape: tuple[int, ...], dtype: type[np.generic], fill: int = 0) -> npt.NDArray[np.generic]:
+        whole = np.full(shape, fill, dtype=dtype)
+        used = np.concatenate(self.parts[name]) if name in self.parts else whole[:0]
+        whole[: len(used)] = used
+        return whole
+
+    def _ends(self, name: str, total: int, count: int, longest: int) -> npt.NDArray[np.int32]:
+        """Cumulative lengths, from 0: the rest up to `total` is cut into stretches of at most `longest`."""
+        used = np.cumsum(np.concatenate([[0], *self.parts.get(name, [])]))
+        room = count + total // longest + 2
+        rest = np.minimum(used[-1] + longest * np.arange(1, room - len(used) + 1), total)
+        return np.concatenate([used, rest]).astype(np.int32)

@@ -1,0 +1,147 @@
+"""`python -m serve.nano.train --minutes N --out DIR`: from nothing to the two embedded checkpoints, on one GPU.
+
+A base learns everything, half of it with thoughts; from it two ends are trained, each on its own mixture. The clock decides:
+learning rates follow the time that has passed, so the same command makes a usable pair in a few minutes and a good one in 25.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import os
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import torch
+
+from serve.nano import drawing, export
+from serve.nano.feed import Feed, Progress, loader
+from serve.nano.held_out import HeldOut
+from serve.nano.journal import Journal
+from serve.nano.learning import Learner, autocast, on
+from serve.nano.model import fresh
+from serve.nano.optimizer import Optimizer
+from serve.nano.packing import Budget
+from serve.nano.shape import shape
+from serve.nano.stages import BASE, INSTRUCT, THINKING, Stage
+from serve.nano.tokenizer import Tokenizer, learn
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torch import Tensor
+
+    from serve.nano.feed import Draw
+    from serve.values import PoolName
+
+_TEXTS = 20_000  # that the tokenizer is trained on
+_HELD_OUT = 192  # pictures
+_LOOK_EVERY = 60.0  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What the command line asks for. `patches` is the size of a step, 16 x 16 pixels each; `seed` decides all that is drawn."""
+
+    minutes: float
+    out: Path
+    workers: int
+    patches: int
+    seed: int
+    compiled: bool
+
+
+class Training:
+    """One model on its way through the stages."""
+
+    def __init__(self, wish: Wish, draw: Draw, characters: str, tokenizer: Tokenizer) -> None:
+        self._wish, self._draw, self._tokenizer = wish, draw, tokenizer
+        self._budget = Budget.of(wish.patches)
+        self._alphabet = {ord(character): index for index, character in enumerate(sorted(set(characters)))}
+        self._held_out = {
+            name: HeldOut(draw, _HELD_OUT, style, tokenizer, self._budget, wish.workers)
+            for name, style in (("instruct", "instruct"), ("thinking", "thinking"))
+        }  # before the GPU is touched: worker processes are forks
+        self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+        self._shape = shape(len(tokenizer.vocabulary.pieces))
+        self._learner = Learner(fresh(self._shape, wish.seed), len(self._alphabet)).to(self._device)
+        self._forward = torch.compile(self._learner, dynamic=False) if wish.compiled else self._learner
+        self._journal = Journal(wish.out / "journal.jsonl")
+
+    def run(self) -> None:
+        """All stages; a checkpoint folder after each."""
+        self._stage(BASE)
+        base = copy.deepcopy(self._learner.state_dict())
+        self._save("instruct", "base")
+        self._stage(INSTRUCT)
+        self._save("instruct", "instruct")
+        self._learner.load_state_dict(base)
+        self._stage(THINKING)
+        self._save("thinking", "thinking")
+
+    def _stage(self, stage: Stage) -> None:
+        seconds = stage.share * self._wish.minutes * 60
+        progress = Progress()
+        easy_first = progress if stage is BASE else None
+        feed = Feed(self._draw, stage.diet, self._tokenizer, self._budget, self._alphabet, easy_first, self._wish.seed)
+        steps = iter(loader(feed, self._wish.workers))
+        optimizer = Optimizer([self._learner])
+        looked = began = time.monotonic()
+        while (part := (time.monotonic() - began) / seconds) < 1:
+            progress.set(part)
+            self._step(stage, part, steps, optimizer)
+            if time.monotonic() - looked > _LOOK_EVERY:
+                self._look(stage)
+                looked = time.monotonic()
+        self._look(stage)
+
+    def _step(self, stage: Stage, part: float, steps: Iterator[dict[str, Tensor]], optimizer: Optimizer) -> None:
+        asked = time.monotonic()
+        drawn = next(steps)
+        waited = time.monotonic() - asked
+        pictures, tokens = int((drawn["picture_sizes"] > 0).sum()), int((drawn["weights"] > 0).sum())
+        with autocast(self._device):
+            losses = self._forward(on(self._device, drawn))
+        losses.total(stage.auxiliary_weight(part)).backward()
+        optimizer.step(stage.rate(part))
+        if self._journal.step(pictures, tokens, waited):
+            self._journal.tell(stage.name, stage.rate(part), losses)
+
+    def _look(self, stage: Stage) -> None:
+        """How well it reads test pictures now."""
+        for name, held_out in self._held_out.items():
+            if name == stage.name or stage is BASE:
+                right = held_out.exact(self._learner.model, self._device)
+                self._journal.note(stage=stage.name, held_out=name, **{kind: round(part, 3) for kind, part in right.items()})
+
+    def _save(self, kind: PoolName, name: str) -> None:
+        export.write(self._wish.out / name, kind, self._learner.model, self._shape, self._tokenizer.vocabulary)
+
+
+def main() -> int:
+    """Return the exit code."""
+    wish = _wish()
+    wish.out.mkdir(parents=True, exist_ok=True)
+    torch.set_float32_matmul_precision("high")
+    characters = drawing.characters()
+    texts = (text for _, text in zip(range(_TEXTS), drawing.texts(wish.seed), strict=False))
+    Training(wish, drawing.draw, characters, Tokenizer(learn(characters, texts))).run()
+    return 0
+
+
+def _wish() -> Wish:
+    parser = argparse.ArgumentParser(prog="python -m serve.nano.train", description=__doc__)
+    parser.add_argument("--minutes", type=float, default=24, help="of training, all stages together")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the checkpoints and the journal")
+    parser.add_argument("--workers", type=int, default=max(1, (os.cpu_count() or 2) - 1), help="processes that draw")
+    parser.add_argument("--patches", type=int, default=65_536, help="of one step: 256 a visual token's worth of four")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--no-compile", dest="compiled", action="store_false", help="run without torch.compile")
+    return Wish(**vars(parser.parse_args()))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
