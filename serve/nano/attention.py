@@ -24,8 +24,8 @@ def attend(query: Tensor, key: Tensor, value: Tensor, ends: Tensor, longest: int
 
 def _loop(query: Tensor, key: Tensor, value: Tensor, ends: Tensor, *, causal: bool) -> Tensor:
     stretches = [slice(first, last) for first, last in pairwise(ends.tolist()) if last > first]
-    rows = [
-        functional.scaled_dot_product_attention(*(each[rows].transpose(0, 1) for each in (query, key, value)), is_causal=causal)
-        for rows in stretches
-    ]
-    return torch.cat(rows, dim=1).transpose(0, 1)
+    told = []
+    for rows in stretches:
+        q, k, v = (each[rows].transpose(0, 1) for each in (query, key, value))
+        told.append(functional.scaled_dot_product_attention(q, k, v, is_causal=causal))
+    return torch.cat(told, dim=1).transpose(0, 1)

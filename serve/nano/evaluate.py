@@ -74,7 +74,8 @@ def table(scores: dict[str, Score]) -> str:
 
 def _keep(file: Path, cases: list[Case], given: list[str], scores: dict[str, Score]) -> None:
     answers = [
-        {"kind": case.kind, "ask": case.ask, "right": case.answer, "given": said} for case, said in zip(cases, given, strict=True)
+        {"kind": case.kind, "ask": case.ask, "right": case.answer, "given": said}
+        for case, said in zip(cases, given, strict=True)
     ]
     whole = {"scores": {kind: asdict(score) for kind, score in scores.items()}, "answers": answers}
     file.write_text(json.dumps(whole, ensure_ascii=False, indent=1), encoding="utf-8")

@@ -46,6 +46,16 @@ class Diet:
     asks: int = 4
 
 
+@dataclass(frozen=True)
+class Source:
+    """What samples are drawn by, and what becomes of them: tokens, steps of one size, classes of characters."""
+
+    draw: Draw
+    tokenizer: Tokenizer
+    budget: Budget
+    alphabet: Mapping[int, int]
+
+
 class Progress:
     """How far the stage is, from 0 to 1, known to all workers."""
 
@@ -59,30 +69,26 @@ class Progress:
         return float(self._shared.value)
 
 
-class Feed(IterableDataset[dict[str, torch.Tensor]]):
+class Feed(IterableDataset[dict[str, torch.Tensor]]):  # type: ignore[misc]  # torch is untyped here
     """Endless steps of training data; in each worker those of its own seeds."""
 
-    def __init__(
-        self, draw: Draw, diet: Diet, tokenizer: Tokenizer, budget: Budget, alphabet: Mapping[int, int], progress: Progress | None = None,
-        seed: int = 0,
-    ) -> None:
-        self._draw, self._diet, self._tokenizer, self._budget, self._alphabet = draw, diet, tokenizer, budget, alphabet
-        self._progress, self._seed = progress, seed
+    def __init__(self, source: Source, diet: Diet, progress: Progress | None = None, seed: int = 0) -> None:
+        self._source, self._diet, self._progress, self._seed = source, diet, progress, seed
 
     def __iter__(self) -> Iterator[dict[str, Tensor]]:
         worker = get_worker_info()
         index, count = (worker.id, worker.num_workers) if worker else (0, 1)
         first = (self._seed * _STAGES + self._diet.stage) * _SEEDS
         seeds = range(first + index, first + _SEEDS, count)
-        for arrays in packs(self._readings(iter(seeds)), self._budget, self._alphabet):
+        for arrays in packs(self._readings(iter(seeds)), self._source.budget, self._source.alphabet):
             yield {name: torch.from_numpy(array) for name, array in arrays.items()}
 
     def _readings(self, seeds: Iterator[int]) -> Iterator[Reading]:
         for seed in seeds:
-            rng = Random(seed)
-            samples = [self._draw(seed, "train")]
+            rng = Random(seed)  # noqa: S311 data, no secret
+            samples = [self._source.draw(seed, "train")]
             if samples[0].image is not None and rng.random() < _BOTH_PICTURES:
-                other = self._draw(next(seeds), "train")
+                other = self._source.draw(next(seeds), "train")
                 samples += [other] if other.image is not None else []
             if self._easy_enough(samples):
                 yield self._reading(samples, rng)
@@ -96,7 +102,7 @@ class Feed(IterableDataset[dict[str, torch.Tensor]]):
     def _reading(self, samples: list[Sample], rng: Random) -> Reading:
         style: Style = "thinking" if rng.random() < self._diet.thinking else "instruct"
         asked = dialogues(samples, style, self._diet.asks, rng)
-        return read([cut(sample.image, sample.glyphs) for sample in samples if sample.image], asked, self._tokenizer)
+        return read([cut(sample.image, sample.glyphs) for sample in samples if sample.image], asked, self._source.tokenizer)
 
 
 def loader(feed: Feed, workers: int) -> DataLoader[dict[str, Tensor]]:

@@ -29,12 +29,13 @@ class Generator:
         for start in range(0, len(cases), batch):
             yield [said.rpartition(_END_OF_THOUGHT)[2].strip("\n") for said in self.say(cases[start : start + batch], longest)]
 
-    @torch.no_grad()
     def say(self, cases: Sequence[Case], longest: int) -> list[str]:
         """All that is said after each prompt."""
         prompts = [self._processor.apply_chat_template(messages(case), add_generation_prompt=True) for case in cases]
         pictures = [case.picture for case in cases if case.picture is not None]
-        inputs = self._processor(text=prompts, images=pictures or None, padding=True, return_tensors="pt").to(self._model.device)
+        inputs = self._processor(text=prompts, images=pictures or None, padding=True, return_tensors="pt").to(
+            self._model.device
+        )
         said = self._model.generate(**inputs, max_new_tokens=longest, do_sample=False, temperature=None, top_p=None, top_k=None)
         new = said[:, inputs["input_ids"].shape[1] :]
         texts: list[str] = self._processor.batch_decode(new, skip_special_tokens=True)

@@ -32,7 +32,7 @@ class GlyphLosses(NamedTuple):
     right: Tensor
 
 
-class GlyphHead(nn.Module):
+class GlyphHead(nn.Module):  # type: ignore[misc]  # torch is untyped here
     """Reads single characters off the tower. `patch_width` and `token_width` are channels, `characters` is the alphabet's size."""
 
     def __init__(self, patch_width: int, token_width: int, characters: int) -> None:

@@ -27,19 +27,18 @@ if TYPE_CHECKING:
     from transformers import Qwen3VLForConditionalGeneration
 
     from serve.nano.dialogue import Style
-    from serve.nano.feed import Draw
-    from serve.nano.packing import Array, Budget
+    from serve.nano.feed import Source
+    from serve.nano.packing import Array
     from serve.nano.reading import Reading
-    from serve.nano.tokenizer import Tokenizer
 
 
 class HeldOut:
     """Readings of `count` test pictures, each asked everything about, in one style."""
 
-    def __init__(self, draw: Draw, count: int, style: Style, tokenizer: Tokenizer, budget: Budget, workers: int) -> None:
-        readings = [reading for reading in _drawn(_Reader(draw, style, tokenizer), count, workers) if fits(reading)]
+    def __init__(self, source: Source, count: int, style: Style, workers: int) -> None:
+        readings = [reading for reading in _drawn(_Reader(source, style), count, workers) if fits(reading)]
         self._kinds = [spoken.kind for reading in readings for spoken in reading.spoken]
-        self._steps = list(packs(readings, budget, {}))
+        self._steps = list(packs(readings, source.budget, {}))
 
     def exact(self, model: Qwen3VLForConditionalGeneration, device: torch.device) -> dict[str, float]:
         """The share of answers that are right to the letter, by kind; and under "characters" that of single tokens."""
@@ -54,10 +53,11 @@ class HeldOut:
         return {kind: sum(each) / len(each) for kind, each in sorted(right.items())}
 
 
-@torch.no_grad()
-def _hits(model: Qwen3VLForConditionalGeneration, arrays: Mapping[str, Array], device: torch.device) -> tuple[torch.Tensor, torch.Tensor]:
+def _hits(
+    model: Qwen3VLForConditionalGeneration, arrays: Mapping[str, Array], device: torch.device
+) -> tuple[torch.Tensor, torch.Tensor]:
     step = on(device, {name: torch.from_numpy(array) for name, array in arrays.items()})
-    with autocast(device):
+    with torch.no_grad(), autocast(device):
         hidden = say(model, see(model, step), step)
         said = model.lm_head(hidden[step["before_answers"]]).argmax(-1)
     real = step["weights"] > 0
@@ -65,14 +65,15 @@ def _hits(model: Qwen3VLForConditionalGeneration, arrays: Mapping[str, Array], d
 
 
 class _Reader:
-    def __init__(self, draw: Draw, style: Style, tokenizer: Tokenizer) -> None:
-        self._draw, self._style, self._tokenizer = draw, style, tokenizer
+    def __init__(self, source: Source, style: Style) -> None:
+        self._source, self._style = source, style
 
     def __call__(self, seed: int) -> Reading:
-        sample = self._draw(seed, "test")
+        sample = self._source.draw(seed, "test")
         pictures = [cut(sample.image, sample.glyphs)] if sample.image else []
-        asked = dialogues([sample], self._style, len(sample.turns), Random(seed))
-        return read(pictures, asked, self._tokenizer)
+        rng = Random(seed)  # noqa: S311 data, no secret
+        asked = dialogues([sample], self._style, len(sample.turns), rng)
+        return read(pictures, asked, self._source.tokenizer)
 
 
 def _drawn(reader: _Reader, count: int, workers: int) -> Iterator[Reading]:

@@ -32,7 +32,7 @@ class Losses(NamedTuple):
         return self.answer + auxiliary * (4 * self.where + self.patch + self.token)
 
 
-class Learner(nn.Module):
+class Learner(nn.Module):  # type: ignore[misc]  # torch is untyped here
     """The model with its auxiliary head, as one module that compiles whole."""
 
     def __init__(self, model: Qwen3VLForConditionalGeneration, characters: int) -> None:
@@ -49,7 +49,8 @@ class Learner(nn.Module):
         each = functional.cross_entropy(logits, targets, reduction="none")
         glyphs = self.head(seen, step["glyphs"])
         hits = ((logits.argmax(-1) == targets) & (weights > 0)).sum() / (weights > 0).sum()
-        return Losses((each * weights).sum() / weights.sum(), *glyphs, hits)
+        answer = (each * weights).sum() / weights.sum()
+        return Losses(answer, glyphs.where, glyphs.patch, glyphs.token, glyphs.right, hits)
 
 
 def on(device: torch.device, step: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -52,18 +52,20 @@ class _Muon:
         self._momenta = [torch.zeros_like(torch.stack(stack)) for stack in self._stacks]
         self._rate, self._decay = rate, decay
 
-    @torch.no_grad()
     def step(self, scale: float) -> None:
-        for stack, momentum in zip(self._stacks, self._momenta, strict=True):
-            gradient = torch.stack([matrix.grad for matrix in stack])
-            momentum.lerp_(gradient, 1 - _MOMENTUM)
-            change = orthogonal(gradient.lerp(momentum, _MOMENTUM)).to(momentum.dtype)
-            rate = self._rate * scale
-            longer = max(1.0, change.shape[-2] / change.shape[-1]) ** 0.5
-            torch._foreach_mul_(stack, 1 - rate * self._decay)  # noqa: SLF001 one kernel for the stack
-            torch._foreach_add_(stack, list(change.unbind()), alpha=-rate * longer)  # noqa: SLF001
-            for matrix in stack:
-                matrix.grad = None
+        with torch.no_grad():
+            for stack, momentum in zip(self._stacks, self._momenta, strict=True):
+                self._move(stack, momentum, self._rate * scale)
+
+    def _move(self, stack: list[Tensor], momentum: Tensor, rate: float) -> None:
+        gradient = torch.stack([matrix.grad for matrix in stack])
+        momentum.lerp_(gradient, 1 - _MOMENTUM)
+        change = orthogonal(gradient.lerp(momentum, _MOMENTUM)).to(momentum.dtype)
+        longer = max(1.0, change.shape[-2] / change.shape[-1]) ** 0.5
+        torch._foreach_mul_(stack, 1 - rate * self._decay)
+        torch._foreach_add_(stack, list(change.unbind()), alpha=-rate * longer)
+        for matrix in stack:
+            matrix.grad = None
 
 
 def orthogonal(matrices: Tensor) -> Tensor:

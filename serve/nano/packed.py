@@ -34,7 +34,7 @@ def see(model: Qwen3VLForConditionalGeneration, step: Mapping[str, Tensor]) -> S
     tower = model.model.visual
     x = _embed_patches(tower, step["values"]) + _learnt_positions(tower, step["place"])
     turns = _tower_turns(tower, step["place"])
-    levels = []
+    levels: list[Tensor] = []
     for index, block in enumerate(tower.blocks):
         x = x + _look(block.attn, block.norm1(x).to(x.dtype), turns, step["picture_ends"])
         x = x + block.mlp(block.norm2(x).to(x.dtype))
@@ -80,7 +80,7 @@ def _learnt_positions(tower: nn.Module, place: Tensor) -> Tensor:
     low = at.floor().long()
     high = (low + 1).clamp(max=side - 1)
     part = at - low
-    total = 0
+    total = torch.zeros(1, device=place.device)
     for row, of_row in ((low[:, 0], 1 - part[:, 0]), (high[:, 0], part[:, 0])):
         for column, of_column in ((low[:, 1], 1 - part[:, 1]), (high[:, 1], part[:, 1])):
             total = total + tower.pos_embed(row * side + column) * (of_row * of_column).unsqueeze(-1)
@@ -128,7 +128,7 @@ def _look(attention: nn.Module, x: Tensor, turns: tuple[Tensor, Tensor], ends: T
 
 def _listen(attention: nn.Module, x: Tensor, turns: tuple[Tensor, Tensor], ends: Tensor) -> Tensor:
     def heads(projection: nn.Module) -> Tensor:
-        return projection(x).view(len(x), -1, attention.head_dim)  # type: ignore[no-any-return]
+        return projection(x).view(len(x), -1, attention.head_dim)
 
     query = attention.q_norm(heads(attention.q_proj))
     key = attention.k_norm(heads(attention.k_proj))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from serve.nano.reading import Reading, Spoken
 
-    Array = npt.NDArray[np.generic]
+    Array = npt.NDArray[Any]
 
 MAX_PICTURE = 4_864  # patches of one picture: 1,216 visual tokens
 MAX_SPOKEN = 3_072  # tokens of one conversation
@@ -117,9 +117,10 @@ class _Pack:
     def _no_visual(self) -> int:
         return self.budget.patches // MERGE**2
 
-    def _known(self, glyphs: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+    def _known(self, glyphs: npt.NDArray[np.int32]) -> Array:
         classes = np.array([self.alphabet.get(int(code), -1) for code in glyphs[:, 2]], dtype=np.int32)
-        return np.concatenate([glyphs[:, :2], classes[:, None]], axis=1)[classes >= 0]
+        known: Array = np.concatenate([glyphs[:, :2], classes[:, None]], axis=1)[classes >= 0]
+        return known
 
     def _put(self, **arrays: Array) -> None:
         for name, array in arrays.items():
@@ -146,15 +147,16 @@ class _Pack:
             "weights": self._filled("weights", (budget.answers,), np.float32),
         }
 
-    def _filled(self, name: str, shape: tuple[int, ...], dtype: type[np.generic], fill: int = 0) -> npt.NDArray[np.generic]:
+    def _filled(self, name: str, shape: tuple[int, ...], dtype: type[np.generic], fill: int = 0) -> Array:
         whole = np.full(shape, fill, dtype=dtype)
         used = np.concatenate(self.parts[name]) if name in self.parts else whole[:0]
         whole[: len(used)] = used
         return whole
 
-    def _ends(self, name: str, total: int, count: int, longest: int) -> npt.NDArray[np.int32]:
+    def _ends(self, name: str, total: int, count: int, longest: int) -> Array:
         """Cumulative lengths, from 0: the rest up to `total` is cut into stretches of at most `longest`."""
         used = np.cumsum(np.concatenate([[0], *self.parts.get(name, [])]))
         room = count + total // longest + 2
         rest = np.minimum(used[-1] + longest * np.arange(1, room - len(used) + 1), total)
-        return np.concatenate([used, rest]).astype(np.int32)
+        ends: Array = np.concatenate([used, rest]).astype(np.int32)
+        return ends

@@ -43,7 +43,9 @@ def _join(spelt: str, pieces: dict[str, None], merges: dict[tuple[str, str], Non
 
 def _in_bytes(text: str) -> str:
     """In the byte-level alphabet: one letter for each byte."""
-    pieces: list[tuple[str, object]] = pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False).pre_tokenize_str(text)
+    pieces: list[tuple[str, tuple[int, int]]] = pre_tokenizers.ByteLevel(
+        add_prefix_space=False, use_regex=False
+    ).pre_tokenize_str(text)
     return "".join(piece for piece, _ in pieces)
 
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from serve.nano import drawing, export
-from serve.nano.feed import Feed, Progress, loader
+from serve.nano.feed import Feed, Progress, Source, loader
 from serve.nano.held_out import HeldOut
 from serve.nano.journal import Journal
 from serve.nano.learning import Learner, autocast, on
@@ -28,6 +28,7 @@ from serve.nano.packing import Budget
 from serve.nano.shape import shape
 from serve.nano.stages import BASE, INSTRUCT, THINKING, Stage
 from serve.nano.tokenizer import Tokenizer, learn
+from serve.values import POOLS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,16 +59,14 @@ class Training:
     """One model on its way through the stages."""
 
     def __init__(self, wish: Wish, draw: Draw, characters: str, tokenizer: Tokenizer) -> None:
-        self._wish, self._draw, self._tokenizer = wish, draw, tokenizer
-        self._budget = Budget.of(wish.patches)
-        self._alphabet = {ord(character): index for index, character in enumerate(sorted(set(characters)))}
-        self._held_out = {
-            name: HeldOut(draw, _HELD_OUT, style, tokenizer, self._budget, wish.workers)
-            for name, style in (("instruct", "instruct"), ("thinking", "thinking"))
-        }  # before the GPU is touched: worker processes are forks
+        alphabet = {ord(character): index for index, character in enumerate(sorted(set(characters)))}
+        self._wish = wish
+        self._source = Source(draw, tokenizer, Budget.of(wish.patches), alphabet)
+        # Before the GPU is touched: worker processes are forks.
+        self._held_out = {kind: HeldOut(self._source, _HELD_OUT, kind, wish.workers) for kind in POOLS}
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self._shape = shape(len(tokenizer.vocabulary.pieces))
-        self._learner = Learner(fresh(self._shape, wish.seed), len(self._alphabet)).to(self._device)
+        self._learner = Learner(fresh(self._shape, wish.seed), len(alphabet)).to(self._device)
         self._forward = torch.compile(self._learner, dynamic=False) if wish.compiled else self._learner
         self._journal = Journal(wish.out / "journal.jsonl")
 
@@ -85,8 +84,7 @@ class Training:
     def _stage(self, stage: Stage) -> None:
         seconds = stage.share * self._wish.minutes * 60
         progress = Progress()
-        easy_first = progress if stage is BASE else None
-        feed = Feed(self._draw, stage.diet, self._tokenizer, self._budget, self._alphabet, easy_first, self._wish.seed)
+        feed = Feed(self._source, stage.diet, progress if stage is BASE else None, self._wish.seed)
         steps = iter(loader(feed, self._wish.workers))
         optimizer = Optimizer([self._learner])
         looked = began = time.monotonic()
@@ -118,7 +116,7 @@ class Training:
                 self._journal.note(stage=stage.name, held_out=name, **{kind: round(part, 3) for kind, part in right.items()})
 
     def _save(self, kind: PoolName, name: str) -> None:
-        export.write(self._wish.out / name, kind, self._learner.model, self._shape, self._tokenizer.vocabulary)
+        export.write(self._wish.out / name, kind, self._learner.model, self._shape, self._source.tokenizer.vocabulary)
 
 
 def main() -> int:

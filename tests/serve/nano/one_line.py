@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from serve.nano.sample import Glyph, Sample, Turn
 
-CHARACTERS = "ABCDEFGHJKLMNPRSTUVWXYZ0123456789abcdefghijklmnopqrstuvwxyz .,?:!\"-元总额多少是"
+CHARACTERS = 'ABCDEFGHJKLMNPRSTUVWXYZ0123456789abcdefghijklmnopqrstuvwxyz .,?:!"-元总额多少是'
 
 
 def draw(seed: int, split: Literal["train", "test"]) -> Sample:

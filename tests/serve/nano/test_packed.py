@@ -1,0 +1,101 @@
+"""Training runs the model on packed steps; what it learns there must be what transformers and vLLM run."""
+
+from __future__ import annotations
+
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+import torch
+from PIL import Image
+from transformers import AutoProcessor
+
+from serve.nano.dialogue import Dialogue, dialogues, prompt
+from serve.nano.packed import say, see
+from serve.nano.packing import packs
+from serve.nano.patches import cut
+from serve.nano.reading import Reading, read
+from tests.serve.nano import one_line
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from transformers import Qwen3VLForConditionalGeneration
+
+    from serve.nano.feed import Source
+    from serve.nano.sample import Sample
+
+GROUPS = [[one_line.draw(0, "train")], [one_line.draw(1, "train"), one_line.draw(2, "train")]]
+
+
+def test_packed_states_are_those_of_transformers(model: Qwen3VLForConditionalGeneration, source: Source, folder: Path) -> None:
+    """Resizing, patch order, learnt and rotary positions, DeepStack, M-RoPE, the template and attention without leaks: all in one."""
+    processor = AutoProcessor.from_pretrained(folder)
+    asked = [dialogues(group, folder.name, 3, Random(7)) for group in GROUPS]  # type: ignore[arg-type]
+    readings = [_reading(group, talk, source) for group, talk in zip(GROUPS, asked, strict=True)]
+    step = {name: torch.from_numpy(array) for name, array in next(packs(readings, source.budget, source.alphabet)).items()}
+    with torch.no_grad():
+        states = say(model, see(model, step), step)
+    begin = 0
+    for group, talk in zip(GROUPS, asked, strict=True):
+        for dialogue in talk:
+            ids, expected = _by_transformers(model, processor, group, dialogue, source)
+            end = begin + len(ids)
+            assert step["ids"][begin:end].tolist() == ids
+            assert torch.allclose(states[begin:end], expected, atol=1e-4)
+            begin = end
+
+
+def _reading(group: list[Sample], talk: list[Dialogue], source: Source) -> Reading:
+    return read([cut(sample.image, sample.glyphs) for sample in group if sample.image], talk, source.tokenizer)
+
+
+def _by_transformers(
+    model: Qwen3VLForConditionalGeneration, processor: Any, group: list[Sample], dialogue: Dialogue, source: Source
+) -> tuple[list[int], torch.Tensor]:
+    """The conversation's ids, as the processor makes those of the prompt, and the model's last states."""
+    text = "".join(piece.text or "<|vision_start|><|image_pad|><|vision_end|>" for piece in dialogue.prompt)
+    inputs = processor(text=[text], images=[sample.image for sample in group], return_tensors="pt")
+    target = torch.tensor([dialogue.target(source.tokenizer)])
+    inputs["input_ids"] = torch.cat([inputs["input_ids"], target], 1)
+    inputs["mm_token_type_ids"] = torch.cat([inputs["mm_token_type_ids"], torch.zeros_like(target)], 1)
+    inputs["attention_mask"] = torch.ones_like(inputs["input_ids"])
+    with torch.no_grad():
+        states = model.model(**inputs).last_hidden_state[0]
+    return inputs["input_ids"][0].tolist(), states
+
+
+def test_glyphs_lie_in_the_patches_where_they_are_drawn() -> None:
+    """A picture that is black in one glyph's box alone has its black in that glyph's patch, whatever the order of patches."""
+    sample = one_line.draw(3, "train")
+    assert sample.image
+    for glyph in sample.glyphs:
+        picture = Image.new("RGB", sample.image.size, "white")
+        x, y = (int((low + high) / 2) for low, high in zip(glyph.box[:2], glyph.box[2:], strict=True))
+        picture.putpixel((x, y), (0, 0, 0))
+        whole = cut(picture, [glyph])
+        ((patch, _, code),) = whole.glyphs.tolist()
+        assert whole.values[patch].min() < 255
+        assert code == ord(glyph.char)
+
+
+def test_the_template_and_the_packed_prompt_agree(folder: Path) -> None:
+    processor = AutoProcessor.from_pretrained(folder)
+    said = [
+        {"role": "system", "content": "Answer briefly."},
+        {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "What does it say?"}]},
+    ]
+    rendered = processor.apply_chat_template(said, add_generation_prompt=True)
+    pieces = prompt("What does it say?", 1, folder.name, "Answer briefly.")  # type: ignore[arg-type]
+    assert "".join(piece.text or "<|vision_start|><|image_pad|><|vision_end|>" for piece in pieces) == rendered
+
+
+def test_a_step_has_one_shape_and_loses_nothing(source: Source) -> None:
+    readings = [
+        _reading([one_line.draw(seed, "train")], dialogues([one_line.draw(seed, "train")], "instruct", 2, Random(seed)), source)
+        for seed in range(40)
+    ]
+    steps = list(packs(readings, source.budget, source.alphabet))
+    assert len(steps) > 1
+    assert len({tuple((name, array.shape) for name, array in step.items()) for step in steps}) == 1
+    answers = sum(spoken.answer for reading in readings for spoken in reading.spoken)
+    assert sum(int((step["weights"] > 0).sum()) for step in steps) == answers
