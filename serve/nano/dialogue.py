@@ -26,6 +26,8 @@ _SYSTEM_PROMPTS = (
     "你是一个有用的助手。",
     "请简短回答。",
 )
+_AT_ONCE = ("图中可以直接看到。", "This can be read off the picture.")
+_NO_PICTURE = ("不需要看图就能回答。", "No picture is needed to answer this.")
 _ORDINALS = (
     ("first", "Picture 1", "第一张图"),
     ("second", "Picture 2", "第二张图"),
@@ -42,7 +44,7 @@ class Piece(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Dialogue:
-    """One conversation and the last answer. `thought` is `None` where none is opened; `pictures` are asked-about indices."""
+    """One conversation and the last answer. `thought` is `None` where none is opened;"""
 
     prompt: tuple[Piece, ...]
     answer: str
@@ -52,12 +54,18 @@ class Dialogue:
     def target(self, tokenizer: Tokenizer) -> list[int]:
         """What the model has to say, up to the token that ends its turn."""
         write = tokenizer.encode if self.kind in WORDED else tokenizer.spell
-        thought = [] if self.thought is None else _thought(self.thought, tokenizer)
-        return [*thought, *write(self.answer), tokenizer.special("<|im_end|>")]
+        return [*self._thought(tokenizer), *write(self.answer), tokenizer.special("<|im_end|>")]
 
+    def _thought(self, tokenizer: Tokenizer) -> list[int]:
+        if self.thought is None:
+            return []
+        said = tokenizer.spell(self.thought) if self.thought else tokenizer.encode(self._plain_thought())
+        return [*said, *tokenizer.encode("\n"), tokenizer.special("</think>"), *tokenizer.encode("\n\n")]
 
-def _thought(thought: str, tokenizer: Tokenizer) -> list[int]:
-    return [*tokenizer.spell(f"{thought}\n"), tokenizer.special("</think>"), *tokenizer.encode("\n\n")]
+    def _plain_thought(self) -> str:
+        """For asks that take no steps: a thought is expected all the same."""
+        chinese, english = _NO_PICTURE if self.kind == "talk" else _AT_ONCE
+        return english if self.prompt[-1].text.isascii() else chinese
 
 
 def dialogues(samples: Sequence[Sample], style: Style, asks: int, rng: Random) -> list[Dialogue]:

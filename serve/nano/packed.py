@@ -65,9 +65,9 @@ def _pick(tokens: Tensor, index: Tensor) -> Tensor:
 
 
 def _embed_patches(tower: nn.Module, values: Tensor) -> Tensor:
-    """A still picture is two equal frames, so the kernel's two halves act as their sum."""
+    """A still picture is two equal frames, so the kernel's two halves act as their sum; values come with their channels last."""
     projection = tower.patch_embed.proj
-    weight = projection.weight.sum(2).reshape(-1, PATCH_BYTES)
+    weight = projection.weight.sum(2).permute(0, 2, 3, 1).reshape(-1, PATCH_BYTES)
     pixels = values.to(torch.bfloat16 if values.is_cuda else weight.dtype) / 127.5 - 1
     return functional.linear(pixels, weight, projection.bias)
 

@@ -148,9 +148,9 @@ class _Pack:
         }
 
     def _filled(self, name: str, shape: tuple[int, ...], dtype: type[np.generic], fill: int = 0) -> Array:
-        whole = np.full(shape, fill, dtype=dtype)
-        used = np.concatenate(self.parts[name]) if name in self.parts else whole[:0]
-        whole[: len(used)] = used
+        whole = np.full(shape, fill, dtype=dtype) if fill else np.zeros(shape, dtype=dtype)
+        if parts := self.parts.get(name):
+            np.concatenate(parts, out=whole[: sum(map(len, parts))], casting="unsafe")
         return whole
 
     def _ends(self, name: str, total: int, count: int, longest: int) -> Array:

@@ -15,15 +15,16 @@ CHARACTERS = 'ABCDEFGHJKLMNPRSTUVWXYZ0123456789abcdefghijklmnopqrstuvwxyz .,?:!"
 def draw(seed: int, split: Literal["train", "test"]) -> Sample:
     rng = Random(f"{seed} {split}")
     text = "".join(rng.choices("ABCDEFGHJKLMNPRSTUVWXYZ0123456789", k=rng.randint(2, 8)))
-    font = ImageFont.load_default(rng.randint(24, 40))
+    size = rng.randint(24, 40)
+    font = ImageFont.load_default(size)
     picture = Image.new("RGB", (rng.choice((256, 270)), 256), "white")
-    x, y = rng.randint(2, 60), rng.randint(2, 200)
+    x, y = float(rng.randint(2, 60)), rng.randint(2, 200)
     pen = ImageDraw.Draw(picture)
     glyphs = []
     for character in text:
         end = x + font.getlength(character)
         pen.text((x, y), character, fill="black", font=font)
-        glyphs.append(Glyph(character, (x, y, end, y + font.size)))
+        glyphs.append(Glyph(character, (x, y, end, y + size)))
         x = end
     turns = (
         Turn("What does it say?", text, kind="transcribe"),

@@ -1,0 +1,58 @@
+"""A few steps of learning on a CPU: every part of the model is moved, and what is learnt is kept."""
+
+from __future__ import annotations
+
+from itertools import islice
+from typing import TYPE_CHECKING
+
+import torch
+from transformers import Qwen3VLForConditionalGeneration
+
+from serve.nano.feed import Diet, Feed, Progress, Source
+from serve.nano.learning import Learner
+from serve.nano.model import fresh
+from serve.nano.optimizer import Optimizer, orthogonal
+from serve.nano.packing import Budget
+from serve.nano.shape import MAX_PARAMETERS, shape
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_the_losses_fall_and_nothing_is_left_out(source: Source) -> None:
+    small = Source(source.draw, source.tokenizer, Budget.of(512), source.alphabet)
+    learner = Learner(fresh(shape(len(source.tokenizer.vocabulary.pieces)), seed=2), len(source.alphabet))
+    before = {name: value.detach().clone() for name, value in learner.named_parameters()}
+    optimizer = Optimizer([learner])
+    losses = []
+    for step in islice(Feed(small, Diet(0, thinking=0.5, asks=1)), 4):
+        loss = learner(step).total(1.0)
+        loss.backward()
+        optimizer.step(0.5)
+        losses.append(float(loss.detach()))
+    assert losses[-1] < 0.8 * losses[0]
+    still = {name for name, value in learner.named_parameters() if torch.equal(before[name], value)}
+    assert still <= {name for name in before if name.endswith("k_proj.bias")}
+
+
+def test_a_checkpoint_holds_the_trained_weights_in_its_size(model: Qwen3VLForConditionalGeneration, folder: Path) -> None:
+    loaded = Qwen3VLForConditionalGeneration.from_pretrained(folder, dtype=torch.bfloat16)
+    for name, value in model.state_dict().items():
+        assert torch.equal(loaded.state_dict()[name], value.to(torch.bfloat16)), name
+    assert (folder / "model.safetensors").stat().st_size <= 2 * MAX_PARAMETERS + 50_000
+
+
+def test_short_texts_come_first(source: Source) -> None:
+    early, late = Progress(), Progress()
+    late.set(0.5)
+    feeds = [Feed(source, Diet(0, thinking=0.0), progress) for progress in (early, late)]
+    most = [int((next(iter(feed))["glyphs"][:, 2] >= 0).sum()) for feed in feeds]
+    assert most[0] > 0  # lines of at most eight characters pass the sieve from the beginning
+    assert most == [most[0], most[0]]
+
+
+def test_orthogonal_evens_the_singular_values() -> None:
+    torch.manual_seed(0)
+    values = torch.linalg.svdvals(orthogonal(torch.randn(3, 64, 32)))
+    assert values.min() > 0.5
+    assert values.max() < 1.3
