@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from PIL.Image import Image
 
-    from serve.nano.evaluate import Case
+    from serve.nano.cases import Case
 
 
 async def answers(endpoint: str, model: str, cases: Sequence[Case], at_once: int, longest: int) -> list[str]:

@@ -9,38 +9,17 @@ import argparse
 import asyncio
 import json
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from serve.nano import drawing
+from serve.nano.cases import drawn
 from serve.nano.score import Answered, by_kind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from PIL.Image import Image
-
+    from serve.nano.cases import Case
     from serve.nano.score import Score
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """A question about a picture, or about none, and the right answer."""
-
-    picture: Image | None
-    ask: str
-    answer: str
-    kind: str
-
-
-def drawn(count: int, asks: int, first: int = 0) -> Iterator[Case]:
-    """Up to `asks` questions about each of `count` pictures of the test split."""
-    for seed in range(first, first + count):
-        sample = drawing.draw(seed, "test")
-        for turn in sample.turns[:asks]:
-            yield Case(sample.image, turn.ask, turn.answer, turn.kind)
 
 
 def main() -> int:

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from serve.nano.evaluate import Case
+    from serve.nano.cases import Case
 
 _END_OF_THOUGHT = "</think>"
 
