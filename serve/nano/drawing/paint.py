@@ -1,0 +1,93 @@
+"""Sheets as pictures, with the boxes of what was written."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from PIL import Image, ImageDraw
+
+if TYPE_CHECKING:
+    from random import Random
+
+    import numpy.typing as npt
+
+    from serve.nano.drawing.sheet import Shape, Sheet, Text
+
+Boxes = "npt.NDArray[np.float64]"
+_UNIT = 32  # pixels of a visual token
+_LEAST = 256 * 256  # pixels; smaller pictures are enlarged when they are read
+
+
+@dataclass(slots=True)
+class Painting:
+    """A picture, grey (`L`) or `RGB`, and the box of each of `chars`: (characters, 4), x0, y0, x1, y1."""
+
+    image: Image.Image
+    chars: list[str]
+    boxes: npt.NDArray[np.float64]
+
+
+def paint(sheet: Sheet, rng: Random) -> Painting:
+    size, x, y = _place(sheet, rng)
+    image = Image.new("RGB", size, sheet.paper) if sheet.paper else Image.new("L", size, 255)
+    pencil = ImageDraw.Draw(image)
+    for shape in sheet.shapes:
+        _draw(pencil, shape, x, y)
+    chars: list[str] = []
+    boxes: list[tuple[int, int, int, int]] = []
+    for text in sheet.texts:
+        _write(image, text, x, y, chars, boxes)
+    return Painting(image, chars, np.array(boxes, dtype=np.float64).reshape(-1, 4))
+
+
+def _place(sheet: Sheet, rng: Random) -> tuple[tuple[int, int], int, int]:
+    """The picture's size, and where on it the sheet begins: most pictures are whole visual tokens and hold enough of them."""
+    kind = rng.random()
+    least, most = (6, 12) if kind < 0.15 else (8, 48)
+    wide = math.ceil(sheet.width) + rng.randint(least, most) + rng.randint(least, most)
+    high = math.ceil(sheet.height) + rng.randint(least, most) + rng.randint(least, most)
+    wide, high = max(wide, _UNIT), max(high, _UNIT)
+    if kind > 0.25:
+        wide, high = _whole(wide), _whole(high)
+        while wide * high < _LEAST:
+            if wide < high or (wide < 320 and rng.random() < 0.5):
+                wide += _UNIT
+            else:
+                high += _UNIT
+    room_x, room_y = wide - math.ceil(sheet.width), high - math.ceil(sheet.height)
+    return (wide, high), rng.randint(min(least, room_x), max(room_x - least, least)), rng.randint(min(least, room_y), max(room_y - least, least))
+
+
+def _whole(side: int) -> int:
+    return math.ceil(side / _UNIT) * _UNIT
+
+
+def _draw(pencil: ImageDraw.ImageDraw, shape: Shape, x: int, y: int) -> None:
+    points = [(px + x, py + y) for px, py in shape.points]
+    if shape.form == "line":
+        pencil.line(points, shape.fill, shape.width)
+    elif shape.form == "polygon":
+        pencil.polygon(points, shape.fill, shape.outline, shape.width)
+    elif shape.form == "ellipse":
+        pencil.ellipse(points, shape.fill, shape.outline, shape.width)
+    elif shape.form == "rounded":
+        radius = min(points[1][0] - points[0][0], points[1][1] - points[0][1]) / 8
+        pencil.rounded_rectangle(points, radius, shape.fill, shape.outline, shape.width)
+    else:
+        pencil.rectangle(points, shape.fill, shape.outline, shape.width)
+
+
+def _write(image: Image.Image, text: Text, x: int, y: int, chars: list[str], boxes: list[tuple[int, int, int, int]]) -> None:
+    at, baseline = text.x + x, round(text.y) + y
+    for char in text.text:
+        mask, width, height, right, down, advance = text.pen.glyph(char)
+        if mask is not None:
+            left, top = round(at) + right, baseline + down
+            box = (left, top, left + width, top + height)
+            image.im.paste(text.ink, box, mask)
+            chars.append(char)
+            boxes.append(box)
+        at += advance + text.pen.spacing

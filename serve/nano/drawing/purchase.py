@@ -1,0 +1,237 @@
+"""A purchase, and what can be asked about a picture of it, however it is laid out."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from serve.nano.drawing import steps, values
+
+if TYPE_CHECKING:
+    from random import Random
+
+    from serve.nano.drawing.asking import Asker
+    from serve.nano.drawing.values import Money
+    from serve.nano.drawing.vocabulary import Vocabulary
+    from serve.nano.sample import Turn
+
+
+@dataclass(frozen=True, slots=True)
+class Purchase:
+    """What the picture shows; "" and `None` are not shown. Amounts are as in `values.Money`."""
+
+    form: Money
+    items: tuple[tuple[str, int], ...]
+    shop: str = ""
+    address: str = ""
+    phone: str = ""
+    date: str = ""
+    time: str = ""
+    order: str = ""
+    total: int | None = None
+    payment: str = ""
+
+    @property
+    def sum(self) -> int:
+        return sum(amount for _, amount in self.items)
+
+
+def made_up(vocabulary: Vocabulary, count: int, *, total: bool) -> Purchase:
+    rng, chinese = vocabulary.rng, vocabulary.chinese
+    form = values.money(rng, chinese=chinese)
+    items = tuple((name, values.price(rng, form)) for name in vocabulary.items(count))
+    return Purchase(
+        form,
+        items,
+        shop=vocabulary.shop() if rng.random() < 0.85 else "",
+        address=vocabulary.address() if rng.random() < 0.35 else "",
+        phone=values.phone(rng, chinese=chinese) if rng.random() < 0.3 else "",
+        date=values.date(rng, chinese=chinese) if rng.random() < 0.75 else "",
+        time=values.time(rng) if rng.random() < 0.35 else "",
+        order=values.order(rng) if rng.random() < 0.4 else "",
+        total=sum(amount for _, amount in items) if total else None,
+        payment=vocabulary.pick("payments") if total and rng.random() < 0.3 else "",
+    )
+
+
+def asked(purchase: Purchase, rows: list[str], asker: Asker, rng: Random) -> list[Turn]:
+    """`rows` is the whole text, line by line."""
+    turns = [asker.turn("transcribe", "\n".join(rows)), *_fields(purchase, asker), *_lookups(purchase, asker, rng)]
+    turns += _reckoned(purchase, asker, rng)
+    turns += [_json(purchase, asker), _json_keys(purchase, asker, rng), _caption(purchase, asker)]
+    return turns
+
+
+def _fields(purchase: Purchase, asker: Asker) -> list[Turn]:
+    printed = {
+        "shop": purchase.shop,
+        "address": purchase.address,
+        "phone": purchase.phone,
+        "date": purchase.date,
+        "time": purchase.time,
+        "order": purchase.order,
+        "payment": purchase.payment,
+    }
+    turns = [asker.turn(kind, value) for kind, value in printed.items() if value]
+    if purchase.total is not None:
+        turns += [asker.turn("total", purchase.form.write(purchase.total)) for _ in range(2)]
+    if not purchase.date:
+        turns.append(asker.turn("absent", asker.say("There is no date.", "图中没有日期。"), ask="absent_date"))
+    if not purchase.phone:
+        turns.append(asker.turn("absent", asker.say("There is no phone number.", "图中没有电话。"), ask="absent_phone"))
+    return turns
+
+
+def _lookups(purchase: Purchase, asker: Asker, rng: Random) -> list[Turn]:
+    items, form = purchase.items, purchase.form
+    name, amount = rng.choice(items)
+    turns = [
+        asker.turn("rows", str(len(items))),
+        asker.turn("price", form.write(amount), item=_typed(name, rng)),
+        asker.turn("items", "\n".join(name for name, _ in items)),
+    ]
+    if [price for _, price in items].count(amount) == 1:
+        turns.append(asker.turn("which", name, price=form.write(amount)))
+    return turns
+
+
+def _typed(name: str, rng: Random) -> str:
+    """As a user would type what the picture says."""
+    return name.lower() if rng.random() < 0.3 else name
+
+
+def _reckoned(purchase: Purchase, asker: Asker, rng: Random) -> list[Turn]:
+    """What takes steps: sums, change, differences, multiples."""
+    turns = [_product(purchase, asker, rng), *_extremes(purchase, asker)]
+    if purchase.total is not None:
+        turns += [_change(purchase, asker, rng) for _ in range(2)]
+    else:
+        turns += [_sum_all(purchase, asker), _sum_all(purchase, asker), _left_over(purchase, asker, rng)]
+    if len(purchase.items) > 1:
+        turns += [_pair(purchase, asker, rng), _change_of_pair(purchase, asker, rng), _difference(purchase, asker, rng)]
+    return turns
+
+
+def _listed(items: tuple[tuple[str, int], ...], places: int) -> list[str]:
+    return [f"{name} {steps.written(amount, places)}" for name, amount in items]
+
+
+def _sum_steps(items: tuple[tuple[str, int], ...], places: int) -> list[str]:
+    return [*_listed(items, places), *steps.running_sum([amount for _, amount in items], places)]
+
+
+def _sum_all(purchase: Purchase, asker: Asker) -> Turn:
+    thought = "\n".join(_sum_steps(purchase.items, purchase.form.places))
+    return asker.turn("sum", purchase.form.write(purchase.sum), thought, ask="sum_all")
+
+
+def _left_over(purchase: Purchase, asker: Asker, rng: Random) -> Turn:
+    form, cost = purchase.form, purchase.sum
+    note = values.note(rng, form, cost)
+    thought = [*_sum_steps(purchase.items, form.places), steps.subtract(note, cost, form.places)]
+    return asker.turn("change", form.write(note - cost), "\n".join(thought), ask="left_over", note=values.note_written(rng, form, note))
+
+
+def _change(purchase: Purchase, asker: Asker, rng: Random) -> Turn:
+    form, cost = purchase.form, purchase.total or 0
+    note = values.note(rng, form, cost)
+    thought = f"{asker.say('Total', '合计')} {steps.written(cost, form.places)}\n{steps.subtract(note, cost, form.places)}"
+    return asker.turn("change", form.write(note - cost), thought, note=values.note_written(rng, form, note))
+
+
+def _pair(purchase: Purchase, asker: Asker, rng: Random) -> Turn:
+    (a, first), (b, second) = pair = tuple(rng.sample(purchase.items, 2))
+    thought = "\n".join(_sum_steps(pair, purchase.form.places))
+    return asker.turn("sum", purchase.form.write(first + second), thought, a=_typed(a, rng), b=_typed(b, rng))
+
+
+def _change_of_pair(purchase: Purchase, asker: Asker, rng: Random) -> Turn:
+    form = purchase.form
+    (a, first), (b, second) = pair = tuple(rng.sample(purchase.items, 2))
+    note = values.note(rng, form, first + second)
+    thought = [*_sum_steps(pair, form.places), steps.subtract(note, first + second, form.places)]
+    slots = {"a": _typed(a, rng), "b": _typed(b, rng), "note": values.note_written(rng, form, note)}
+    return asker.turn("change", form.write(note - first - second), "\n".join(thought), ask="change_items", **slots)
+
+
+def _difference(purchase: Purchase, asker: Asker, rng: Random) -> Turn:
+    form = purchase.form
+    pair = tuple(sorted(rng.sample(purchase.items, 2), key=lambda item: -item[1]))
+    (a, more), (b, less) = pair
+    thought = "\n".join([*_listed(pair, form.places), steps.subtract(more, less, form.places)])
+    return asker.turn("compare", form.write(more - less), thought, a=_typed(a, rng), b=_typed(b, rng))
+
+
+def _product(purchase: Purchase, asker: Asker, rng: Random) -> Turn:
+    name, amount = rng.choice(purchase.items)
+    times, form = rng.randint(2, 9), purchase.form
+    thought = f"{name} {steps.written(amount, form.places)}\n{steps.multiply(times, amount, form.places)}"
+    return asker.turn("product", form.write(times * amount), thought, n=times, item=_typed(name, rng))
+
+
+def _extremes(purchase: Purchase, asker: Asker) -> list[Turn]:
+    amounts = [amount for _, amount in purchase.items]
+    turns = []
+    for kind, best, greatest in (("dearest", max(amounts), True), ("cheapest", min(amounts), False)):
+        if len(amounts) > 1 and amounts.count(best) == 1:
+            thought, name = steps.extreme(purchase.items, purchase.form.places, greatest=greatest)
+            turns.append(asker.turn(kind, name, "\n".join(thought)))
+    return turns
+
+
+def _json(purchase: Purchase, asker: Asker) -> Turn:
+    """Every field that is shown; amounts are numbers."""
+    places = purchase.form.places
+    say = asker.say
+    item, cost = say("name", "名称"), say("price", "价格")
+    shown: dict[str, object] = {
+        say("shop", "店名"): purchase.shop,
+        say("address", "地址"): purchase.address,
+        say("phone", "电话"): purchase.phone,
+        say("date", "日期"): purchase.date,
+        say("time", "时间"): purchase.time,
+        say("order", "订单号"): purchase.order,
+        say("items", "商品"): [{item: name, cost: amount} for name, amount in purchase.items],
+        say("total", "合计"): purchase.total,
+        say("payment", "付款方式"): purchase.payment,
+    }
+    kept = {key: value for key, value in shown.items() if value not in ("", None)}
+    return asker.turn("json", _amounts(kept, places))
+
+
+def _amounts(record: object, places: int) -> str:
+    """JSON in which every whole number is an amount, written with its places."""
+    if isinstance(record, dict):
+        return "{" + ", ".join(f"{json.dumps(key, ensure_ascii=False)}: {_amounts(value, places)}" for key, value in record.items()) + "}"
+    if isinstance(record, list):
+        return "[" + ", ".join(_amounts(value, places) for value in record) + "]"
+    return steps.written(record, places) if isinstance(record, int) else json.dumps(record, ensure_ascii=False)
+
+
+_KEYS = (
+    ("shop", ("shop", "store", "vendor", "merchant"), ("店名", "商家", "商店")),
+    ("date", ("date",), ("日期",)),
+    ("total", ("total", "amount", "sum"), ("合计", "总金额", "总计")),
+    ("order", ("order", "order_no", "number"), ("订单号", "单号")),
+    ("phone", ("phone", "tel"), ("电话",)),
+)
+
+
+def _json_keys(purchase: Purchase, asker: Asker, rng: Random) -> Turn:
+    """Only the keys that the ask names, `null` for what is not shown."""
+    chosen = sorted(rng.sample(range(len(_KEYS)), rng.randint(2, 3)))
+    wanted = {rng.choice(_KEYS[index][2 if asker.chinese else 1]): getattr(purchase, _KEYS[index][0]) for index in chosen}
+    answer = _amounts({key: None if value == "" else value for key, value in wanted.items()}, purchase.form.places)
+    keys = ("、" if asker.chinese else ", ").join(wanted)
+    template = "{" + ", ".join(f'"{key}": ""' for key in wanted) + "}"
+    return asker.turn("json", answer, ask="json_keys", keys=keys, template=template)
+
+
+def _caption(purchase: Purchase, asker: Asker) -> Turn:
+    count = len(purchase.items)
+    items = f"{count} item{'s' * (count > 1)}"
+    if purchase.total is None:
+        return asker.turn("caption", asker.say(f"A price list with {items}.", f"一张价格表，共{count}项。"))
+    total = purchase.form.write(purchase.total)
+    return asker.turn("caption", asker.say(f"A receipt with {items}. The total is {total}.", f"一张小票，共{count}项，合计{total}。"))

@@ -1,0 +1,125 @@
+"""Tables of numbers with a header row."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from serve.nano.drawing import sizes, steps
+from serve.nano.drawing.faces import pen
+from serve.nano.drawing.sheet import Sheet
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from random import Random
+
+    from serve.nano.drawing.asking import Asker
+    from serve.nano.drawing.faces import Pen
+    from serve.nano.drawing.vocabulary import Vocabulary
+    from serve.nano.sample import Turn
+
+
+def table(vocabulary: Vocabulary, asker: Asker) -> tuple[Sheet, list[Turn]]:
+    header, rows = contents(vocabulary)
+    return _sheet([header, *rows], vocabulary), asked(header, rows, asker, vocabulary.rng)
+
+
+def contents(vocabulary: Vocabulary) -> tuple[list[str], list[list[str]]]:
+    rng = vocabulary.rng
+    columns = vocabulary.several("columns", rng.randint(1, 3))
+    names = _names(vocabulary, rng.randint(2, 7))
+    tops = [rng.choice((9, 30, 99, 99, 300, 999)) for _ in columns]
+    rows = [[name, *(str(rng.randint(0 if top < 10 else 1, top)) for top in tops)] for name in names]
+    return [vocabulary.pick("first_columns"), *columns], rows
+
+
+def _names(vocabulary: Vocabulary, count: int) -> list[str]:
+    kind = vocabulary.rng.random()
+    if kind < 0.35:
+        return vocabulary.several("categories", count)
+    if kind < 0.7:
+        return vocabulary.items(count)
+    return list(dict.fromkeys(vocabulary.person() for _ in range(count))) if kind < 0.85 or vocabulary.chinese else vocabulary.several("given", count)
+
+
+def _sheet(rows: Sequence[Sequence[str]], vocabulary: Vocabulary) -> Sheet:
+    rng, sheet = vocabulary.rng, Sheet()
+    gap = rng.uniform(0.8, 2.5)
+    size = sizes.fitting([" ".join(row) for row in rows], rng, gap=gap * len(rows[0]) + 1, leading=1.7)
+    body = pen(vocabulary.split, size, rng, chinese=vocabulary.chinese)
+    widths = [max(body.width(cell) for cell in column) + gap * size for column in zip(*rows, strict=True)]
+    edges = [sum(widths[:index]) for index in range(len(widths) + 1)]
+    leading = size * rng.uniform(1.3, 2.0)
+    side = rng.choice(("left", "right", "middle"))
+    for index, row in enumerate(rows):
+        _row(sheet, row, index * leading + (leading - 1.2 * size) / 2, body, edges, side, gap * size / 2)
+    _grid(sheet, rng.choice(("none", "head", "rows", "all", "all", "zebra")), edges, len(rows), leading)
+    return sheet
+
+
+def _row(sheet: Sheet, row: Sequence[str], top: float, body: Pen, edges: list[float], side: str, gap: float) -> None:
+    for index, cell in enumerate(row):
+        left, right = edges[index] + gap, edges[index + 1] - gap
+        if index == 0 or side == "left":
+            sheet.write(left, top, cell, body)
+        elif side == "right":
+            sheet.write(right, top, cell, body, side="right")
+        else:
+            sheet.write((left + right) / 2, top, cell, body, side="middle")
+
+
+def _grid(sheet: Sheet, kind: str, edges: list[float], count: int, leading: float) -> None:
+    width, height = edges[-1], count * leading
+    if kind == "zebra":
+        for index in range(0, count, 2):
+            sheet.draw("rectangle", ((0, index * leading), (width, (index + 1) * leading)), 215)
+    if kind in {"rows", "all"}:
+        for index in range(count + 1):
+            sheet.rule(0, index * leading, width, index * leading, 90)
+    if kind == "all":
+        for edge in edges:
+            sheet.rule(edge, 0, edge, height, 90)
+    if kind == "head":
+        sheet.rule(0, leading, width, leading, 60, 2)
+    sheet.reach(width, height)
+
+
+def asked(header: list[str], rows: list[list[str]], asker: Asker, rng: Random) -> list[Turn]:
+    text = "\n".join(" ".join(row) for row in [header, *rows])
+    row, column = rng.choice(rows), rng.randrange(1, len(header))
+    turns = [
+        asker.turn("transcribe", text),
+        asker.turn("rows", str(len(rows))),
+        asker.turn("columns", str(len(header))),
+        asker.turn("headers", "\n".join(header)),
+        asker.turn("cell", row[column], row=row[0], column=header[column]),
+        asker.turn("cell", row[column], row=row[0], column=header[column]),
+        asker.turn("caption", _caption(header, rows, asker)),
+        asker.turn("absent", asker.say("There is no chart with bars.", "图中没有柱状图。"), ask="absent_bar"),
+    ]
+    return turns + reckoned([(row[0], int(row[column])) for row in rows], header[column], asker, rng)
+
+
+def _caption(header: list[str], rows: list[list[str]], asker: Asker) -> str:
+    return asker.say(
+        f"A table with {len(rows)} rows and {len(header)} columns: {', '.join(header)}.",
+        f"一张表，{len(rows)}行{len(header)}列：{'、'.join(header)}。",
+    )
+
+
+def reckoned(named: list[tuple[str, int]], column: str, asker: Asker, rng: Random) -> list[Turn]:
+    """Sums and differences along one column of values."""
+    read = [f"{name} {value}" for name, value in named]
+    numbers = [value for _, value in named]
+    total = "\n".join([*read, *steps.running_sum(numbers)])
+    ask = {"ask": "sum_column", "column": column} if column else {"ask": "sum_all"}
+    turns = [asker.turn("sum", str(sum(numbers)), total, **ask)] if len(named) > 1 else []  # type: ignore[arg-type]  # slots are objects
+    if len(named) > 1:
+        high, low = sorted(rng.sample(named, 2), key=lambda pair: -pair[1])
+        thought = f"{high[0]} {high[1]}\n{low[0]} {low[1]}"
+        turns.append(asker.turn("compare", str(high[1] - low[1]), f"{thought}\n{steps.subtract(high[1], low[1])}", a=high[0], b=low[0]))
+        if high[1] > low[1]:
+            first, second = rng.sample((high, low), 2)
+            turns.append(asker.turn("more", high[0], f"{thought}\n{high[1]} > {low[1]}", a=first[0], b=second[0]))
+        added = f"{thought}\n{steps.add(high[1], low[1])}"
+        turns.append(asker.turn("sum", str(high[1] + low[1]), added, a=high[0], b=low[0]))
+    return turns
