@@ -43,7 +43,7 @@ class Diet:
 
     stage: int
     thinking: float
-    asks: int = 4
+    asks: int = 3
 
 
 @dataclass(frozen=True)

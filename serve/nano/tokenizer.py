@@ -17,7 +17,7 @@ from serve.checkpoint.vocabulary import WORD_PATTERN, Vocabulary
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-WORDS = 1_000  # pieces longer than a character
+WORDS = 500  # pieces longer than a character: the words that asks are made of, and not what they ask about
 
 
 def learn(characters: str, texts: Iterable[str], words: int = WORDS) -> Vocabulary:
@@ -65,7 +65,7 @@ def _word_merges(texts: Iterable[str], words: int) -> list[tuple[str, str]]:
 
 
 def _ascii(text: str) -> str:
-    return "".join(character if character.isascii() else "\n" for character in text)
+    return "".join(character for character in text if character.isascii())
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from serve.nano import drawing, export
+from serve.nano.dialogue import WORDED
 from serve.nano.feed import Feed, Progress, Source, loader
 from serve.nano.held_out import HeldOut
 from serve.nano.journal import Journal
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
     from serve.nano.feed import Draw
     from serve.values import PoolName
 
-_TEXTS = 20_000  # that the tokenizer is trained on
+_WORDED_SAMPLES = 1_500  # that the tokenizer is trained on
 _HELD_OUT = 192  # pictures
 _LOOK_EVERY = 60.0  # seconds
 
@@ -87,6 +88,7 @@ class Training:
         feed = Feed(self._source, stage.diet, progress if stage is BASE else None, self._wish.seed)
         steps = iter(loader(feed, self._wish.workers))
         optimizer = Optimizer([self._learner])
+        self._step(stage, 0.0, steps, optimizer)  # the first one waits for workers and compiles: the clock runs from there
         looked = began = time.monotonic()
         while (part := (time.monotonic() - began) / seconds) < 1:
             progress.set(part)
@@ -125,9 +127,17 @@ def main() -> int:
     wish.out.mkdir(parents=True, exist_ok=True)
     torch.set_float32_matmul_precision("high")
     characters = drawing.characters()
-    texts = (text for _, text in zip(range(_TEXTS), drawing.texts(wish.seed), strict=False))
-    Training(wish, drawing.draw, characters, Tokenizer(learn(characters, texts))).run()
+    Training(wish, drawing.draw, characters, Tokenizer(learn(characters, _worded(drawing.draw)))).run()
     return 0
+
+
+def _worded(draw: Draw) -> Iterator[str]:
+    """What is said in words: asks, and the answers that are not read off a picture."""
+    for seed in range(_WORDED_SAMPLES):
+        for turn in draw(seed, "train").turns:
+            yield turn.ask
+            if turn.kind in WORDED:
+                yield turn.answer
 
 
 def _wish() -> Wish:
