@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from serve.nano.drawing.sheet import Shape, Sheet, Text
 
-Boxes = "npt.NDArray[np.float64]"
 _UNIT = 32  # pixels of a visual token
 _LEAST = 256 * 256  # pixels; smaller pictures are enlarged when they are read
 
@@ -47,18 +46,22 @@ def _place(sheet: Sheet, rng: Random) -> tuple[tuple[int, int], int, int]:
     """The picture's size, and where on it the sheet begins: most pictures are whole visual tokens and hold enough of them."""
     kind = rng.random()
     least, most = (6, 12) if kind < 0.15 else (8, 48)
-    wide = math.ceil(sheet.width) + rng.randint(least, most) + rng.randint(least, most)
-    high = math.ceil(sheet.height) + rng.randint(least, most) + rng.randint(least, most)
-    wide, high = max(wide, _UNIT), max(high, _UNIT)
+    own_wide, own_high = math.ceil(sheet.width - sheet.left), math.ceil(sheet.height - sheet.top)
+    wide, high = (max(own + rng.randint(least, most) + rng.randint(least, most), _UNIT) for own in (own_wide, own_high))
     if kind > 0.25:
-        wide, high = _whole(wide), _whole(high)
-        while wide * high < _LEAST:
-            if wide < high or (wide < 320 and rng.random() < 0.5):
-                wide += _UNIT
-            else:
-                high += _UNIT
-    room_x, room_y = wide - math.ceil(sheet.width), high - math.ceil(sheet.height)
-    return (wide, high), rng.randint(min(least, room_x), max(room_x - least, least)), rng.randint(min(least, room_y), max(room_y - least, least))
+        wide, high = _enough(_whole(wide), _whole(high), rng)
+    x, y = (rng.randint(least, room - least) for room in (wide - own_wide, high - own_high))
+    return (wide, high), math.ceil(x - sheet.left), math.ceil(y - sheet.top)
+
+
+def _enough(wide: int, high: int, rng: Random) -> tuple[int, int]:
+    """Widened or heightened to what is read as it is."""
+    while wide * high < _LEAST:
+        if wide < high or (wide < 320 and rng.random() < 0.5):
+            wide += _UNIT
+        else:
+            high += _UNIT
+    return wide, high
 
 
 def _whole(side: int) -> int:

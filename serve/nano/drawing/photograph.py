@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
-_Matrix = "npt.NDArray[np.float64]"
 _NOISE_SIDE = 2048
 
 

@@ -70,10 +70,10 @@ def _stamped(bought: Purchase, vocabulary: Vocabulary, *, centred: bool) -> list
 
 def _items(bought: Purchase, vocabulary: Vocabulary) -> list[Row]:
     ruled = vocabulary.rng.random() < 0.5
-    numbered = vocabulary.rng.random() < 0.12
+    mark = vocabulary.rng.choice(("{name}",) * 8 + ("{number}. {name}", "{number} {name}", "- {name}"))
     rows = []
     for index, (name, amount) in enumerate(bought.items):
-        left = f"{index + 1}. {name}" if numbered else name
+        left = mark.format(number=index + 1, name=name)
         rows.append(Row(left, bought.form.write(amount), rule=ruled and index == 0))
     return rows
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from serve.nano.drawing import lines, receipt, table
+from serve.nano.drawing import chart, form, lines, notes, receipt, scene, sign, table, talk, unseen
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,6 +18,33 @@ if TYPE_CHECKING:
     Layout = Callable[[Vocabulary, Asker], tuple[Sheet | None, list[Turn]]]
 
 LAYOUTS: dict[Split, dict[Layout, float]] = {
-    "train": {lines.lines: 30, lines.paragraph: 8, receipt.receipt: 25, table.table: 12},
-    "test": {lines.lines: 30, lines.paragraph: 8, receipt.receipt: 25, table.table: 12},
+    "train": {
+        lines.lines: 21,
+        lines.paragraph: 6,
+        receipt.receipt: 22,
+        table.table: 8,
+        form.form: 9,
+        form.address_label: 3,
+        chart.chart: 8,
+        sign.sign: 7,
+        scene.scene: 5,
+        notes.sequence: 4,
+        notes.word_problem: 4,
+        talk.small_talk: 3,
+        talk.sums: 2,
+    },
+    "test": {
+        unseen.bullets: 12,
+        unseen.headline: 12,
+        unseen.invoice: 14,
+        unseen.menu: 10,
+        unseen.score_board: 9,
+        unseen.entry_form: 9,
+        unseen.business_card: 5,
+        unseen.inner_chart: 9,
+        unseen.banner: 8,
+        unseen.outlined_scene: 5,
+        unseen.slate: 8,
+        talk.small_talk: 2,
+    },
 }

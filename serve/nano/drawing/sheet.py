@@ -41,11 +41,13 @@ class Shape:
 
 @dataclass(slots=True)
 class Sheet:
-    """Grows as it is written on. A sheet without `paper` is grey and gets its colours later."""
+    """Grows as it is written on: from (left, top), neither above 0, to (width, height). A sheet without `paper` is grey and gets its colours later."""
 
     paper: tuple[int, int, int] | None = None
     texts: list[Text] = field(default_factory=list)
     shapes: list[Shape] = field(default_factory=list)
+    left: float = 0
+    top: float = 0
     width: float = 0
     height: float = 0
 
@@ -54,19 +56,18 @@ class Sheet:
         wide = pen.width(text)
         left = x - {"left": 0.0, "right": wide, "middle": wide / 2}[side]
         self.texts.append(Text(left, top + _ASCENT * pen.size, text, pen, ink))
+        self.reach(left, top)
         self.reach(left + wide, top + 1.25 * pen.size)
         return left + wide
 
     def draw(self, form: Form, points: Sequence[tuple[float, float]], fill: Ink | None, outline: Ink | None = None, width: int = 1) -> None:
         self.shapes.append(Shape(form, tuple(points), fill, outline, width))
-        self.reach(max(x for x, _ in points), max(y for _, y in points))
+        for point in points:
+            self.reach(*point)
 
     def rule(self, x: float, y: float, to_x: float, to_y: float, ink: Ink = 0, width: int = 1) -> None:
         self.draw("line", ((x, y), (to_x, to_y)), ink, width=width)
 
     def reach(self, x: float, y: float) -> None:
+        self.left, self.top = min(self.left, x), min(self.top, y)
         self.width, self.height = max(self.width, x), max(self.height, y)
-
-    @property
-    def letters(self) -> int:
-        return sum(len(text.text) for text in self.texts)

@@ -1,0 +1,180 @@
+"""Forms with labelled fields, and address labels without."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from serve.nano.drawing import sizes, values
+from serve.nano.drawing.faces import pen
+from serve.nano.drawing.sheet import Sheet
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from random import Random
+
+    from serve.nano.drawing.asking import Asker
+    from serve.nano.drawing.vocabulary import Vocabulary
+    from serve.nano.sample import Turn
+
+    Field = tuple[str, str]  # label, value
+
+_NAMES = frozenset("Name;Full name;Doctor;Teacher;Contact;Signature;姓名;联系人;老师".split(";"))
+_DATES = frozenset("Date;Date of birth;Due date;Check-in;Check-out;Issued on;Valid until;Arrival;日期;出生日期;入住;退房;生日".split(";"))
+_PHONES = frozenset("Phone;Mobile;电话;手机;联系电话".split(";"))
+_MAILS = frozenset("Email;E-mail;邮箱".split(";"))
+_ADDRESSES = frozenset("Address;地址;家庭住址".split(";"))
+_NUMBERS = frozenset(
+    "ID number;Passport no.;Account;Reference;Order no.;Serial no.;Invoice no.;Licence plate;Member no.;Customer no.;Booking no.;Batch no.;Flight"
+    ";编号;身份证号;学号;订单号;车牌;航班;工号;车次;型号;Model".split(";"),
+)
+_SMALL = frozenset("Age;Room;Table;Guests;Seat;Gate;Platform;Class;Grade;Height;Weight;年龄;房间;座位;成绩;班级;房号;站台;邮编;Postcode".split(";"))
+_KINDS = ((_NAMES, "name"), (_DATES, "date"), (_PHONES, "phone"), (_MAILS, "email"), (_ADDRESSES, "address"))
+
+
+def form(vocabulary: Vocabulary, asker: Asker) -> tuple[Sheet, list[Turn]]:
+    rng = vocabulary.rng
+    fields = filled(vocabulary, rng.randint(2, 8))
+    title = vocabulary.pick("form_titles") if rng.random() < 0.5 else ""
+    return _sheet(title, fields, vocabulary, asker)
+
+
+def filled(vocabulary: Vocabulary, count: int) -> list[Field]:
+    labels = vocabulary.several("labels", count)
+    name = vocabulary.list("labels")[0]
+    if name not in labels and vocabulary.rng.random() < 0.5:
+        labels[0] = name
+    return [(label, value_of(label, vocabulary)) for label in labels]
+
+
+def value_of(label: str, vocabulary: Vocabulary) -> str:
+    """Something that fits the label."""
+    rng, chinese = vocabulary.rng, vocabulary.chinese
+    makers: tuple[tuple[frozenset[str], Callable[[], str]], ...] = (
+        (_NAMES, vocabulary.person),
+        (_DATES, lambda: values.date(rng, chinese=chinese)),
+        (_PHONES, lambda: values.phone(rng, chinese=chinese)),
+        (_MAILS, lambda: values.email(rng, vocabulary.invented())),
+        (_ADDRESSES, vocabulary.address),
+        (_NUMBERS, lambda: values.order(rng)),
+        (_SMALL, lambda: str(rng.randint(1, 999))),
+    )
+    for labels, make in makers:
+        if label in labels:
+            return make()
+    return rng.choice((vocabulary.word, vocabulary.word, lambda: vocabulary.phrase(18), vocabulary.shop, lambda: vocabulary.pick("cities")))()
+
+
+def _sheet(title: str, fields: list[Field], vocabulary: Vocabulary, asker: Asker) -> tuple[Sheet, list[Turn]]:
+    rng = vocabulary.rng
+    colon = rng.choice((":", ":", "")) if not vocabulary.chinese else rng.choice((":", "：", ""))
+    style = rng.choice(("inline", "inline", "columns", "columns", "stacked", "boxed"))
+    shown = [(label + colon, value) for label, value in fields]
+    stacked = style in {"stacked", "boxed"}
+    rows = [title] * bool(title) + [text for label, value in shown for text in ([label, value] if stacked else [f"{label} {value}"])]
+    size = sizes.fitting(rows, rng, gap=2.5, leading=1.8)
+    sheet = _stacked(title, shown, vocabulary, size, boxed=style == "boxed") if stacked else _inline(title, shown, vocabulary, size, style)
+    return sheet, asked(fields, rows, asker, rng)
+
+
+def _inline(title: str, shown: Sequence[Field], vocabulary: Vocabulary, size: int, style: str) -> Sheet:
+    """Label and value side by side, values in a column of their own or not, often on a rule."""
+    rng, sheet = vocabulary.rng, Sheet()
+    body = pen(vocabulary.split, size, rng, chinese=vocabulary.chinese)
+    hand = body if rng.random() < 0.6 else pen(vocabulary.split, size, rng, chinese=vocabulary.chinese)
+    leading, y = size * rng.uniform(1.4, 2.1), 0.0
+    column = max(body.width(label) for label, _ in shown) + size * rng.uniform(0.6, 2)
+    if title:
+        sheet.write(0, y, title, body.sized(rng.choice((1.0, 1.2, 1.5))))
+        y += leading * 1.3
+    ruled = rng.random() < 0.4
+    for label, value in shown:
+        sheet.write(0, y, label, body)
+        x = column if style == "columns" else body.width(label) + size * 0.5
+        end = sheet.write(x, y, value, hand)
+        if ruled:
+            sheet.rule(x, y + 1.3 * size, end + size, y + 1.3 * size, 120)
+        y += leading
+    return sheet
+
+
+def _stacked(title: str, shown: Sequence[Field], vocabulary: Vocabulary, size: int, *, boxed: bool) -> Sheet:
+    """Each value below its label, in a box or not."""
+    rng, sheet = vocabulary.rng, Sheet()
+    body = pen(vocabulary.split, size, rng, chinese=vocabulary.chinese)
+    small, y = body.sized(rng.choice((0.8, 1.0))), 0.0
+    width = max(body.width(text) for pair in shown for text in pair) + 1.2 * size
+    if title:
+        sheet.write(0, y, title, body)
+        y += 1.7 * size
+    for label, value in shown:
+        sheet.write(0, y, label, small, 70)
+        y += 1.25 * small.size
+        if boxed:
+            sheet.draw("rectangle", ((0, y), (width, y + 1.6 * size)), None, 110)
+        sheet.write(0.5 * size * boxed, y + 0.2 * size * boxed, value, body)
+        y += (2.0 if boxed else 1.6) * size
+    return sheet
+
+
+def asked(fields: Sequence[Field], rows: Sequence[str], asker: Asker, rng: Random) -> list[Turn]:
+    turns = [
+        asker.turn("transcribe", "\n".join(rows)),
+        asker.turn("rows", str(len(fields)), ask="fields"),
+        asker.turn("json", json.dumps(dict(fields), ensure_ascii=False)),
+        asker.turn("caption", asker.say(f"A form with {len(fields)} fields.", f"一张表单，共{len(fields)}项。")),
+    ]
+    turns += [asker.turn("field", value, label=_typed(label, rng)) for label, value in rng.sample(fields, min(3, len(fields)))]
+    for labels, kind in _KINDS:
+        found = [value for label, value in fields if label in labels]
+        if len(found) == 1:
+            turns.append(asker.turn(kind, found[0]))
+    if not any(label in _DATES for label, _ in fields):
+        turns.append(asker.turn("absent", asker.say("There is no date.", "图中没有日期。"), ask="absent_date"))
+    wanted = rng.sample(fields, min(2, len(fields)))
+    keys = ("、" if asker.chinese else ", ").join(label for label, _ in wanted)
+    template = "{" + ", ".join(f'"{label}": ""' for label, _ in wanted) + "}"
+    turns.append(asker.turn("json", json.dumps(dict(wanted), ensure_ascii=False), ask="json_keys", keys=keys, template=template))
+    return turns
+
+
+def _typed(label: str, rng: Random) -> str:
+    return label.lower() if rng.random() < 0.5 else label
+
+
+def address_label(vocabulary: Vocabulary, asker: Asker) -> tuple[Sheet, list[Turn]]:
+    """Who and where, with nothing that says which is which."""
+    rng, chinese = vocabulary.rng, vocabulary.chinese
+    person, street = vocabulary.person(), vocabulary.street()
+    known = [("name", person), ("address", street)]
+    rest = [("", vocabulary.pick("cities")), ("", vocabulary.shop())]
+    if rng.random() < 0.6:
+        known.append(("phone", values.phone(rng, chinese=chinese)))
+    if rng.random() < 0.4:
+        known.append(("email", values.email(rng, person)))
+    lines = [*known[:2], *rest[: rng.randint(0, 2)], *known[2:]]
+    if rng.random() < 0.5:
+        lines = [lines[0], *rng.sample(lines[1:], len(lines) - 1)]
+    return contact_sheet([text for _, text in lines], vocabulary), contact_asked(lines, asker)
+
+
+def contact_sheet(rows: list[str], vocabulary: Vocabulary) -> Sheet:
+    rng, sheet = vocabulary.rng, Sheet()
+    size = sizes.fitting(rows, rng, leading=1.6, gap=2)
+    body = pen(vocabulary.split, size, rng, chinese=vocabulary.chinese)
+    leading = size * rng.uniform(1.25, 1.8)
+    width, framed = max(body.width(row) for row in rows), rng.random() < 0.4
+    side = rng.choice(("left", "left", "middle"))
+    for index, row in enumerate(rows):
+        sheet.write(width / 2 if side == "middle" else 0, index * leading, row, body, side="middle" if side == "middle" else "left")
+    if framed:
+        sheet.draw("rectangle", ((-size / 2, -size / 3), (width + size / 2, len(rows) * leading + size / 3)), None, 80, 2)
+    return sheet
+
+
+def contact_asked(lines: Sequence[tuple[str, str]], asker: Asker) -> list[Turn]:
+    turns = [asker.turn("transcribe", "\n".join(text for _, text in lines)) for _ in range(2)]
+    turns += [asker.turn(kind, text) for kind, text in lines if kind]
+    if not any(kind == "phone" for kind, _ in lines):
+        turns.append(asker.turn("absent", asker.say("There is no phone number.", "图中没有电话。"), ask="absent_phone"))
+    return turns
