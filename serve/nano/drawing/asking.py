@@ -12,11 +12,6 @@ if TYPE_CHECKING:
 
     from serve.nano.drawing.corpus import Language
 
-_VERBS = frozenset(
-    "read transcribe extract give find return describe convert list count type write run do tell copy calculate add work compute solve"
-    " output name sum show get turn parse look state fill".split(),
-)
-
 
 class Asker:
     """Makes turns in one picture's ask language."""
@@ -50,7 +45,7 @@ class Asker:
 
     def _english(self, ask: str, *, proper: bool) -> str:
         rng, style = self._rng, self._rng.random()
-        if style < 0.1 and ask.split(" ", 1)[0].lower() in _VERBS:
+        if style < 0.1 and ask.split(" ", 1)[0].lower() in phrasings("english", "verbs")[0].split():
             return self._polite("first", ask[:1].lower() + ask[1:])
         if style < 0.16:
             return self._polite("last", ask)
@@ -61,7 +56,7 @@ class Asker:
         return ask
 
     def _chinese(self, ask: str) -> str:
-        rng, style = self._rng, self._rng.random()
+        style = self._rng.random()
         if style < 0.12:
             return self._polite("first", ask)
         if style < 0.17:

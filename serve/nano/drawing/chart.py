@@ -35,7 +35,10 @@ def chart(vocabulary: Vocabulary, asker: Asker) -> tuple[Sheet, list[Turn]]:
 def contents(vocabulary: Vocabulary) -> tuple[str, Bars]:
     """A title or "", and bars whose highest and lowest stand out."""
     rng = vocabulary.rng
-    names = vocabulary.several(rng.choice(("categories", "categories", "months", "days")) if not vocabulary.chinese else "categories", rng.randint(2, 7))
+    names = vocabulary.several(
+        rng.choice(("categories", "categories", "months", "days")) if not vocabulary.chinese else "categories",
+        rng.randint(2, 7),
+    )
     top = rng.choice((10, 20, 50, 100, 100, 500, 999))
     amounts = rng.sample(range(max(1, top // 12), top + 1), len(names))
     amounts = [amount + top // 8 if amount == max(amounts) else amount for amount in amounts]
@@ -66,17 +69,17 @@ def standing(title: str, bars: Bars, vocabulary: Vocabulary, values: Where) -> S
     left = rng.randint(0, 12)
     if title:
         centred = rng.random() < 0.7
-        sheet.write(left + centred * step * len(bars) / 2, 0, title, body, ink, "middle" if centred else "left")
+        sheet.write(left + centred * step * len(bars) / 2, 0, title, body, ink, side="middle" if centred else "left")
     _levels(sheet, (left, left + step * len(bars)), (top, floor), paper, rng)
     for index, ((name, value), fill) in enumerate(zip(bars, _fills(len(bars), paper, rng), strict=True)):
         middle, wide, head = left + step * (index + 0.5), step * rng.uniform(0.55, 0.75), floor - tall * value / highest
         sheet.draw("rectangle", ((middle - wide / 2, head), (middle + wide / 2, floor)), fill)
-        sheet.write(middle, floor + 0.25 * body.size, name, body, ink, "middle")
+        sheet.write(middle, floor + 0.25 * body.size, name, body, ink, side="middle")
         if values == "outside" or (values == "inside" and floor - head < 1.6 * body.size):
-            sheet.write(middle, head - 1.3 * body.size, str(value), body, ink, "middle")
+            sheet.write(middle, head - 1.3 * body.size, str(value), body, ink, side="middle")
         elif values == "inside":
-            sheet.write(middle, head + 0.15 * body.size, str(value), body, _on(fill), "middle")
-    sheet.rule(left, floor, left + step * len(bars), floor, ink, 2)
+            sheet.write(middle, head + 0.15 * body.size, str(value), body, _on(fill), side="middle")
+    sheet.rule((left, floor), (left + step * len(bars), floor), ink, 2)
     return sheet
 
 
@@ -94,11 +97,11 @@ def lying(title: str, bars: Bars, vocabulary: Vocabulary, values: Where) -> Shee
         end = left + long * value / highest
         sheet.draw("rectangle", ((left, y + 0.1 * step), (end, y + 0.85 * step)), fill)
         text = y + 0.475 * step - 0.6 * body.size
-        sheet.write(left - 0.4 * body.size, text, name, body, ink, "right")
+        sheet.write(left - 0.4 * body.size, text, name, body, ink, side="right")
         if values == "outside":
             sheet.write(end + 0.35 * body.size, text, str(value), body, ink)
         y += step
-    sheet.rule(left, y - len(bars) * step, left, y, ink, 2)
+    sheet.rule((left, y - len(bars) * step), (left, y), ink, 2)
     return sheet
 
 
@@ -108,7 +111,7 @@ def _levels(sheet: Sheet, across: tuple[float, float], down: tuple[float, float]
         faint = tuple(part - 30 if part > 128 else part + 30 for part in paper)
         for index in range(4):
             y = down[0] + (down[1] - down[0]) * index / 4
-            sheet.rule(across[0], y, across[1], y, (faint[0], faint[1], faint[2]))
+            sheet.rule((across[0], y), (across[1], y), (faint[0], faint[1], faint[2]))
 
 
 def _on(fill: Triple) -> Triple:

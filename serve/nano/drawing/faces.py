@@ -8,14 +8,14 @@ from functools import cache, lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from PIL import ImageFont
-from serve.nano.drawing.alphabet import characters
 
+from serve.nano.drawing.alphabet import characters
 from serve.nano.fonts import fonts, read
 
 if TYPE_CHECKING:
     from random import Random
 
-    from PIL import Image
+    from PIL._imaging import ImagingCore
 
     from serve.nano.fonts import Script, Split
 
@@ -27,7 +27,7 @@ _SIZES = (14, 15, 16, 17, 18, 20, 22, 24, 26, 28, 31, 34, 37, 40, 44, 48, 53, 58
 class Glyph(NamedTuple):
     """A character's mask and its size, where it goes from the pen (right, down from the baseline), and how far the pen moves on."""
 
-    mask: Image.core.ImagingCore | None
+    mask: ImagingCore | None
     width: int
     height: int
     right: int

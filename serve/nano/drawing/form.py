@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from typing import TYPE_CHECKING
 
 from serve.nano.drawing import sizes, values
+from serve.nano.drawing.corpus import words
 from serve.nano.drawing.faces import pen
 from serve.nano.drawing.sheet import Sheet
 
@@ -19,17 +21,7 @@ if TYPE_CHECKING:
 
     Field = tuple[str, str]  # label, value
 
-_NAMES = frozenset("Name;Full name;Doctor;Teacher;Contact;Signature;姓名;联系人;老师".split(";"))
-_DATES = frozenset("Date;Date of birth;Due date;Check-in;Check-out;Issued on;Valid until;Arrival;日期;出生日期;入住;退房;生日".split(";"))
-_PHONES = frozenset("Phone;Mobile;电话;手机;联系电话".split(";"))
-_MAILS = frozenset("Email;E-mail;邮箱".split(";"))
-_ADDRESSES = frozenset("Address;地址;家庭住址".split(";"))
-_NUMBERS = frozenset(
-    "ID number;Passport no.;Account;Reference;Order no.;Serial no.;Invoice no.;Licence plate;Member no.;Customer no.;Booking no.;Batch no.;Flight"
-    ";编号;身份证号;学号;订单号;车牌;航班;工号;车次;型号;Model".split(";"),
-)
-_SMALL = frozenset("Age;Room;Table;Guests;Seat;Gate;Platform;Class;Grade;Height;Weight;年龄;房间;座位;成绩;班级;房号;站台;邮编;Postcode".split(";"))
-_KINDS = ((_NAMES, "name"), (_DATES, "date"), (_PHONES, "phone"), (_MAILS, "email"), (_ADDRESSES, "address"))
+_KINDS = ("name", "date", "phone", "email", "address")
 
 
 def form(vocabulary: Vocabulary, asker: Asker) -> tuple[Sheet, list[Turn]]:
@@ -41,7 +33,7 @@ def form(vocabulary: Vocabulary, asker: Asker) -> tuple[Sheet, list[Turn]]:
 
 def filled(vocabulary: Vocabulary, count: int) -> list[Field]:
     labels = vocabulary.several("labels", count)
-    name = vocabulary.list("labels")[0]
+    name = vocabulary.known("labels")[0]
     if name not in labels and vocabulary.rng.random() < 0.5:
         labels[0] = name
     return [(label, value_of(label, vocabulary)) for label in labels]
@@ -50,19 +42,31 @@ def filled(vocabulary: Vocabulary, count: int) -> list[Field]:
 def value_of(label: str, vocabulary: Vocabulary) -> str:
     """Something that fits the label."""
     rng, chinese = vocabulary.rng, vocabulary.chinese
-    makers: tuple[tuple[frozenset[str], Callable[[], str]], ...] = (
-        (_NAMES, vocabulary.person),
-        (_DATES, lambda: values.date(rng, chinese=chinese)),
-        (_PHONES, lambda: values.phone(rng, chinese=chinese)),
-        (_MAILS, lambda: values.email(rng, vocabulary.invented())),
-        (_ADDRESSES, vocabulary.address),
-        (_NUMBERS, lambda: values.order(rng)),
-        (_SMALL, lambda: str(rng.randint(1, 999))),
-    )
-    for labels, make in makers:
-        if label in labels:
+    makers: dict[str, Callable[[], str]] = {
+        "name": vocabulary.person,
+        "date": lambda: values.date(rng, chinese=chinese),
+        "phone": lambda: values.phone(rng, chinese=chinese),
+        "email": lambda: values.email(rng, vocabulary.invented()),
+        "address": vocabulary.address,
+        "code": lambda: values.order(rng),
+        "number": lambda: str(rng.randint(1, 999)),
+    }
+    for kind, make in makers.items():
+        if label in vocabulary.known(f"labels_{kind}"):
             return make()
-    return rng.choice((vocabulary.word, vocabulary.word, lambda: vocabulary.phrase(18), vocabulary.shop, lambda: vocabulary.pick("cities")))()
+    others = (
+        vocabulary.word,
+        vocabulary.word,
+        lambda: vocabulary.phrase(18),
+        vocabulary.shop,
+        lambda: vocabulary.pick("cities"),
+    )
+    return rng.choice(others)()
+
+
+@cache
+def _labels(kind: str) -> frozenset[str]:
+    return frozenset(words("english", f"labels_{kind}") + words("chinese", f"labels_{kind}"))
 
 
 def _sheet(title: str, fields: list[Field], vocabulary: Vocabulary, asker: Asker) -> tuple[Sheet, list[Turn]]:
@@ -71,9 +75,15 @@ def _sheet(title: str, fields: list[Field], vocabulary: Vocabulary, asker: Asker
     style = rng.choice(("inline", "inline", "columns", "columns", "stacked", "boxed"))
     shown = [(label + colon, value) for label, value in fields]
     stacked = style in {"stacked", "boxed"}
-    rows = [title] * bool(title) + [text for label, value in shown for text in ([label, value] if stacked else [f"{label} {value}"])]
+    rows = [title] * bool(title) + [
+        text for label, value in shown for text in ([label, value] if stacked else [f"{label} {value}"])
+    ]
     size = sizes.fitting(rows, rng, gap=2.5, leading=1.8)
-    sheet = _stacked(title, shown, vocabulary, size, boxed=style == "boxed") if stacked else _inline(title, shown, vocabulary, size, style)
+    sheet = (
+        _stacked(title, shown, vocabulary, size, boxed=style == "boxed")
+        if stacked
+        else _inline(title, shown, vocabulary, size, style)
+    )
     return sheet, asked(fields, rows, asker, rng)
 
 
@@ -93,7 +103,7 @@ def _inline(title: str, shown: Sequence[Field], vocabulary: Vocabulary, size: in
         x = column if style == "columns" else body.width(label) + size * 0.5
         end = sheet.write(x, y, value, hand)
         if ruled:
-            sheet.rule(x, y + 1.3 * size, end + size, y + 1.3 * size, 120)
+            sheet.rule((x, y + 1.3 * size), (end + size, y + 1.3 * size), 120)
         y += leading
     return sheet
 
@@ -125,16 +135,18 @@ def asked(fields: Sequence[Field], rows: Sequence[str], asker: Asker, rng: Rando
         asker.turn("caption", asker.say(f"A form with {len(fields)} fields.", f"一张表单，共{len(fields)}项。")),
     ]
     turns += [asker.turn("field", value, label=_typed(label, rng)) for label, value in rng.sample(fields, min(3, len(fields)))]
-    for labels, kind in _KINDS:
-        found = [value for label, value in fields if label in labels]
+    for kind in _KINDS:
+        found = [value for label, value in fields if label in _labels(kind)]
         if len(found) == 1:
             turns.append(asker.turn(kind, found[0]))
-    if not any(label in _DATES for label, _ in fields):
+    if not any(label in _labels("date") for label, _ in fields):
         turns.append(asker.turn("absent", asker.say("There is no date.", "图中没有日期。"), ask="absent_date"))
     wanted = rng.sample(fields, min(2, len(fields)))
     keys = ("、" if asker.chinese else ", ").join(label for label, _ in wanted)
     template = "{" + ", ".join(f'"{label}": ""' for label, _ in wanted) + "}"
-    turns.append(asker.turn("json", json.dumps(dict(wanted), ensure_ascii=False), ask="json_keys", keys=keys, template=template))
+    turns.append(
+        asker.turn("json", json.dumps(dict(wanted), ensure_ascii=False), ask="json_keys", keys=keys, template=template)
+    )
     return turns
 
 
@@ -164,11 +176,11 @@ def contact_sheet(rows: list[str], vocabulary: Vocabulary) -> Sheet:
     body = pen(vocabulary.split, size, rng, chinese=vocabulary.chinese)
     leading = size * rng.uniform(1.25, 1.8)
     width, framed = max(body.width(row) for row in rows), rng.random() < 0.4
-    side = rng.choice(("left", "left", "middle"))
+    centred = rng.random() < 0.35
     for index, row in enumerate(rows):
-        sheet.write(width / 2 if side == "middle" else 0, index * leading, row, body, side="middle" if side == "middle" else "left")
+        sheet.write(centred * width / 2, index * leading, row, body, side="middle" if centred else "left")
     if framed:
-        sheet.draw("rectangle", ((-size / 2, -size / 3), (width + size / 2, len(rows) * leading + size / 3)), None, 80, 2)
+        sheet.draw("rectangle", ((-size / 2, -size / 3), (width + size / 2, len(rows) * leading + size / 3)), None, 80, width=2)
     return sheet
 
 

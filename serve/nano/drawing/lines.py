@@ -10,18 +10,18 @@ from serve.nano.drawing.sheet import Sheet
 
 if TYPE_CHECKING:
     from serve.nano.drawing.asking import Asker
+    from serve.nano.drawing.sheet import Side
     from serve.nano.drawing.vocabulary import Vocabulary
     from serve.nano.sample import Turn
-
-_ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth")
-_NUMERALS = "一二三四五六七八"
 
 
 def lines(vocabulary: Vocabulary, asker: Asker) -> tuple[Sheet, list[Turn]]:
     """One to eight lines, each of a length of its own."""
     rng = vocabulary.rng
     count = rng.choice((1, 1, 1, 2, 2, 3, 3, 4, 5, 6, 7, 8))
-    longest = rng.randint(2, 12 if vocabulary.chinese else 30) if count > 1 else rng.randint(1, 14 if vocabulary.chinese else 36)
+    longest = (
+        rng.randint(2, 12 if vocabulary.chinese else 30) if count > 1 else rng.randint(1, 14 if vocabulary.chinese else 36)
+    )
     texts = [vocabulary.phrase(rng.randint(max(1, longest // 2), longest)) for _ in range(count)]
     return _written(texts, vocabulary), asked(texts, asker)
 
@@ -38,12 +38,13 @@ def _written(texts: list[str], vocabulary: Vocabulary) -> Sheet:
     rng, sheet = vocabulary.rng, Sheet()
     body = pen(vocabulary.split, sizes.fitting(texts, rng), rng, chinese=vocabulary.chinese)
     leading = body.size * rng.uniform(1.2, 1.9)
-    side = rng.choice(("left", "left", "left", "middle", "right"))
+    sides: tuple[Side, ...] = ("left", "left", "left", "middle", "right")
+    side = rng.choice(sides)
     width = max(body.width(text) for text in texts)
     x = {"left": 0.0, "middle": width / 2, "right": width}[side]
     grey = rng.choice((0, 0, 0, 40, 80))
     for index, text in enumerate(texts):
-        sheet.write(x, index * leading, text, body, grey, side)  # type: ignore[arg-type]  # one of the sides above
+        sheet.write(x, index * leading, text, body, grey, side=side)
     if rng.random() < 0.15:
         _decorate(sheet, rng.choice(("frame", "rule", "margin")), body.size)
     return sheet
@@ -52,15 +53,16 @@ def _written(texts: list[str], vocabulary: Vocabulary) -> Sheet:
 def _decorate(sheet: Sheet, kind: str, size: int) -> None:
     width, height, gap = sheet.width, sheet.height, size // 3
     if kind == "frame":
-        sheet.draw("rectangle", ((-gap, -gap), (width + gap, height + gap)), None, 100, 2)
+        sheet.draw("rectangle", ((-gap, -gap), (width + gap, height + gap)), None, 100, width=2)
     elif kind == "rule":
-        sheet.rule(0, height + gap, width, height + gap, 100, 2)
+        sheet.rule((0, height + gap), (width, height + gap), 100, 2)
     else:
-        sheet.rule(-gap, 0, -gap, height, 120, 3)
+        sheet.rule((-gap, 0), (-gap, height), 120, 3)
 
 
 def asked(texts: list[str], asker: Asker) -> list[Turn]:
     turns = [asker.turn("transcribe", "\n".join(texts)) for _ in range(2)]
     if len(texts) > 1:
         turns += [asker.turn("line", texts[0], ask="first_line"), asker.turn("line", texts[-1], ask="last_line")]
+        turns.append(asker.turn("rows", str(len(texts)), ask="lines"))
     return turns

@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 def sequence(vocabulary: Vocabulary, asker: Asker) -> tuple[Sheet, list[Turn]]:
     rng = vocabulary.rng
     numbers, after, thought = problems.sequence(rng)
-    text = ordered(numbers, rng.choice((", ", ", ", "  ", " ; ", " → ")) if rng.random() < 0.8 else ",  ", rng.choice(("?", "?", "__", "...")))
+    text = ordered(
+        numbers,
+        rng.choice((", ", ", ", "  ", " ; ", " → ")) if rng.random() < 0.8 else ",  ",
+        rng.choice(("?", "?", "__", "...")),
+    )
     head = [vocabulary.pick("sequence_heads")] if rng.random() < 0.4 else []
     rows = [*head, text]
     turns = [asker.turn("next", str(after), f"{', '.join(map(str, numbers))}\n{thought}") for _ in range(3)]
@@ -56,5 +60,5 @@ def written(rows: list[str], vocabulary: Vocabulary) -> Sheet:
         sheet.write(0, index * leading, row, body)
     if rng.random() < 0.25:
         for index in range(len(rows)):
-            sheet.rule(0, index * leading + 1.22 * body.size, sheet.width, index * leading + 1.22 * body.size, 190)
+            sheet.rule((0, index * leading + 1.22 * body.size), (sheet.width, index * leading + 1.22 * body.size), 190)
     return sheet

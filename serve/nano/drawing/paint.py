@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from random import Random
 
     import numpy.typing as npt
@@ -35,11 +36,9 @@ def paint(sheet: Sheet, rng: Random) -> Painting:
     pencil = ImageDraw.Draw(image)
     for shape in sheet.shapes:
         _draw(pencil, shape, x, y)
-    chars: list[str] = []
-    boxes: list[tuple[int, int, int, int]] = []
-    for text in sheet.texts:
-        _write(image, text, x, y, chars, boxes)
-    return Painting(image, chars, np.array(boxes, dtype=np.float64).reshape(-1, 4))
+    glyphs = [glyph for text in sheet.texts for glyph in _write(image, text, x, y)]
+    boxes = np.array([box for _, box in glyphs], dtype=np.float64).reshape(-1, 4)
+    return Painting(image, [char for char, _ in glyphs], boxes)
 
 
 def _place(sheet: Sheet, rng: Random) -> tuple[tuple[int, int], int, int]:
@@ -83,7 +82,8 @@ def _draw(pencil: ImageDraw.ImageDraw, shape: Shape, x: int, y: int) -> None:
         pencil.rectangle(points, shape.fill, shape.outline, shape.width)
 
 
-def _write(image: Image.Image, text: Text, x: int, y: int, chars: list[str], boxes: list[tuple[int, int, int, int]]) -> None:
+def _write(image: Image.Image, text: Text, x: int, y: int) -> Iterator[tuple[str, tuple[int, int, int, int]]]:
+    """Draws, and tells what stands where."""
     at, baseline = text.x + x, round(text.y) + y
     for char in text.text:
         mask, width, height, right, down, advance = text.pen.glyph(char)
@@ -91,6 +91,5 @@ def _write(image: Image.Image, text: Text, x: int, y: int, chars: list[str], box
             left, top = round(at) + right, baseline + down
             box = (left, top, left + width, top + height)
             image.im.paste(text.ink, box, mask)
-            chars.append(char)
-            boxes.append(box)
+            yield char, box
         at += advance + text.pen.spacing

@@ -51,7 +51,11 @@ def _aslant(page: Painting, rng: Random) -> Painting:
     back = np.linalg.inv(there)
     ground = _ground(page.image, rng)
     image = page.image.transform(
-        (width, height), Image.Transform.PERSPECTIVE, tuple((back / back[2, 2]).ravel()[:8]), Image.Resampling.BILINEAR, fillcolor=ground
+        (width, height),
+        Image.Transform.PERSPECTIVE,
+        tuple((back / back[2, 2]).ravel()[:8]),
+        Image.Resampling.BILINEAR,
+        fillcolor=ground,
     )
     return Painting(image, page.chars, _moved(page.boxes, there))
 
@@ -107,7 +111,9 @@ def _shaded(image: Image.Image, rng: Random) -> Image.Image:
 def _coloured(image: Image.Image, rng: Random) -> Image.Image:
     """Give ink and paper their colours: black on white, worn, tinted, or light on dark."""
     ink, paper = _colours(rng)
-    bands = [image.point([low + (high - low) * grey // 255 for grey in range(256)]) for low, high in zip(ink, paper, strict=True)]
+    bands = [
+        image.point([low + (high - low) * grey // 255 for grey in range(256)]) for low, high in zip(ink, paper, strict=True)
+    ]
     return Image.merge("RGB", bands)
 
 

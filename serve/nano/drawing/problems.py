@@ -31,7 +31,9 @@ def word_problem(vocabulary: Vocabulary) -> Problem:
     text = rng.choice(_listed(vocabulary.language, name))
     for slot, number in numbers.items():
         text = text.replace(f"{{{slot}}}", str(number))
-    return Problem(text.replace("{thing}", _thing(vocabulary)).replace("{who}", _who(vocabulary)), str(answer), "\n".join(lines))
+    return Problem(
+        text.replace("{thing}", _thing(vocabulary)).replace("{who}", _who(vocabulary)), str(answer), "\n".join(lines)
+    )
 
 
 def _listed(language: Language, name: str) -> tuple[str, ...]:
@@ -54,7 +56,11 @@ def _of_split(vocabulary: Vocabulary, name: str) -> str:
 def _buy(rng: Random) -> tuple[dict[str, int], list[str], int]:
     count, cost = rng.randint(2, 9), rng.randint(2, 25)
     paid = rng.choice([note for note in (10, 20, 50, 100, 200, 500) if note > count * cost][:2])
-    return {"a": count, "p": cost, "n": paid}, [steps.multiply(count, cost), steps.subtract(paid, count * cost)], paid - count * cost
+    return (
+        {"a": count, "p": cost, "n": paid},
+        [steps.multiply(count, cost), steps.subtract(paid, count * cost)],
+        paid - count * cost,
+    )
 
 
 def _gain(rng: Random) -> tuple[dict[str, int], list[str], int]:

@@ -130,7 +130,9 @@ def _left_over(purchase: Purchase, asker: Asker, rng: Random) -> Turn:
     form, cost = purchase.form, purchase.sum
     note = values.note(rng, form, cost)
     thought = [*_sum_steps(purchase.items, form.places), steps.subtract(note, cost, form.places)]
-    return asker.turn("change", form.write(note - cost), "\n".join(thought), ask="left_over", note=values.note_written(rng, form, note))
+    return asker.turn(
+        "change", form.write(note - cost), "\n".join(thought), ask="left_over", note=values.note_written(rng, form, note)
+    )
 
 
 def _change(purchase: Purchase, asker: Asker, rng: Random) -> Turn:
@@ -203,7 +205,11 @@ def _json(purchase: Purchase, asker: Asker) -> Turn:
 def _amounts(record: object, places: int) -> str:
     """JSON in which every whole number is an amount, written with its places."""
     if isinstance(record, dict):
-        return "{" + ", ".join(f"{json.dumps(key, ensure_ascii=False)}: {_amounts(value, places)}" for key, value in record.items()) + "}"
+        return (
+            "{"
+            + ", ".join(f"{json.dumps(key, ensure_ascii=False)}: {_amounts(value, places)}" for key, value in record.items())
+            + "}"
+        )
     if isinstance(record, list):
         return "[" + ", ".join(_amounts(value, places) for value in record) + "]"
     return steps.written(record, places) if isinstance(record, int) else json.dumps(record, ensure_ascii=False)
@@ -234,4 +240,6 @@ def _caption(purchase: Purchase, asker: Asker) -> Turn:
     if purchase.total is None:
         return asker.turn("caption", asker.say(f"A price list with {items}.", f"一张价格表，共{count}项。"))
     total = purchase.form.write(purchase.total)
-    return asker.turn("caption", asker.say(f"A receipt with {items}. The total is {total}.", f"一张小票，共{count}项，合计{total}。"))
+    return asker.turn(
+        "caption", asker.say(f"A receipt with {items}. The total is {total}.", f"一张小票，共{count}项，合计{total}。")
+    )

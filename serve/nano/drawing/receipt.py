@@ -61,7 +61,11 @@ def _stamped(bought: Purchase, vocabulary: Vocabulary, *, centred: bool) -> list
         for value, words in ((bought.date, "date_words"), (bought.time, "time_words")):
             if value:
                 label = vocabulary.pick(words)
-                rows.append((Row(label, value) if rng.random() < 0.5 else Row(f"{label} {value}")) if labelled else Row(value, middle=centred))
+                rows.append(
+                    (Row(label, value) if rng.random() < 0.5 else Row(f"{label} {value}"))
+                    if labelled
+                    else Row(value, middle=centred)
+                )
     if bought.order:
         label = vocabulary.pick("order_words")
         rows.append(Row(label, bought.order) if rng.random() < 0.5 else Row(f"{label} {bought.order}", middle=centred))
@@ -85,7 +89,9 @@ def _foot(bought: Purchase, vocabulary: Vocabulary) -> list[Row]:
             tax = bought.total // 6
             rows.append(Row(vocabulary.pick("tax_words"), bought.form.write(tax)))
         label = vocabulary.pick("total_words") + rng.choice(("", "", ":"))
-        rows.append(Row(label, bought.form.write(bought.total), scale=rng.choice((1.0, 1.0, 1.2, 1.4)), rule=rng.random() < 0.6))
+        rows.append(
+            Row(label, bought.form.write(bought.total), scale=rng.choice((1.0, 1.0, 1.2, 1.4)), rule=rng.random() < 0.6)
+        )
         rows += [Row(bought.payment)] if bought.payment else []
     if rng.random() < 0.3:
         rows.append(Row(vocabulary.pick("closings"), middle=rng.random() < 0.7))
@@ -118,7 +124,7 @@ def _sheet(rows: list[Row], vocabulary: Vocabulary) -> Sheet:
 
 def _rule(sheet: Sheet, y: float, width: float, *, dashed: bool) -> None:
     if not dashed:
-        sheet.rule(0, y, width, y, 60, 2)
+        sheet.rule((0, y), (width, y), 60, 2)
         return
     for x in range(0, int(width), 12):
-        sheet.rule(x, y, min(x + 6, width), y, 60, 2)
+        sheet.rule((x, y), (min(x + 6, width), y), 60, 2)

@@ -49,11 +49,19 @@ class Thing:
 
     def said(self, asker: Asker) -> str:
         article = "an" if self.colour.english[0] in "aeiou" else "a"
-        return asker.say(f"{article} {self.colour.english} {self.figure}", f"一个{self.colour.chinese}的{_FIGURES[self.figure][1]}")
+        return asker.say(
+            f"{article} {self.colour.english} {self.figure}", f"一个{self.colour.chinese}的{_FIGURES[self.figure][1]}"
+        )
 
     def located(self, asker: Asker) -> str:
         english, chinese = _PLACES[self.place]
-        where = f"in the {english}" if english == "centre" else f"on the {english}" if english in {"left", "right"} else f"at the {english}"
+        where = (
+            f"in the {english}"
+            if english == "centre"
+            else f"on the {english}"
+            if english in {"left", "right"}
+            else f"at the {english}"
+        )
         return asker.say(where, chinese)
 
 
@@ -89,10 +97,10 @@ def _draw(sheet: Sheet, thing: Thing, size: tuple[int, int], rng: Random, *, out
     fill, edge = thing.colour.near(rng), (0, 0, 0) if outlined else None
     if thing.figure in {"circle", "oval"}:
         flat = radius * (1 if thing.figure == "circle" else rng.uniform(0.45, 0.6))
-        sheet.draw("ellipse", ((x - radius, y - flat), (x + radius, y + flat)), fill, edge, 3)
+        sheet.draw("ellipse", ((x - radius, y - flat), (x + radius, y + flat)), fill, edge, width=3)
     else:
         corners = _corners(thing.figure, rng)
-        sheet.draw("polygon", [(x + radius * dx, y + radius * dy) for dx, dy in corners], fill, edge, 3)
+        sheet.draw("polygon", [(x + radius * dx, y + radius * dy) for dx, dy in corners], fill, edge, width=3)
 
 
 def _corners(figure: str, rng: Random) -> list[tuple[float, float]]:
@@ -104,17 +112,21 @@ def _corners(figure: str, rng: Random) -> list[tuple[float, float]]:
         t = 0.3
         return [(-t, -1), (t, -1), (t, -t), (1, -t), (1, t), (t, t), (t, 1), (-t, 1), (-t, t), (-1, t), (-1, -t), (-t, -t)]
     flat = rng.uniform(0.4, 0.55)
-    return {
+    simple: dict[str, list[tuple[float, float]]] = {
         "square": [(-0.8, -0.8), (0.8, -0.8), (0.8, 0.8), (-0.8, 0.8)],
         "rectangle": [(-1, -flat), (1, -flat), (1, flat), (-1, flat)],
         "triangle": [(0, -0.95), (0.95, 0.8), (-0.95, 0.8)],
         "diamond": [(0, -1), (0.7, 0), (0, 1), (-0.7, 0)],
-    }[figure]
+    }
+    return simple[figure]
 
 
 def asked(things: list[Thing], ground: Colour, asker: Asker, rng: Random) -> list[Turn]:
     turns = [asker.turn("caption", caption(things, ground, asker)) for _ in range(3)]
-    turns += [asker.turn("count", str(len(things)), ask="count_all"), asker.turn("colour", asker.say(ground.english, ground.chinese), ask="ground")]
+    turns += [
+        asker.turn("count", str(len(things)), ask="count_all"),
+        asker.turn("colour", asker.say(ground.english, ground.chinese), ask="ground"),
+    ]
     figure = rng.choice([thing.figure for thing in things] if rng.random() < 0.8 else list(_FIGURES))
     plural, chinese = _FIGURES[figure]
     turns.append(asker.turn("count", str(sum(thing.figure == figure for thing in things)), shapes=asker.say(plural, chinese)))
@@ -131,7 +143,9 @@ def asked(things: list[Thing], ground: Colour, asker: Asker, rng: Random) -> lis
 
 def caption(things: list[Thing], ground: Colour, asker: Asker) -> str:
     if asker.chinese:
-        return f"{ground.chinese}背景上，" + "，".join(f"{thing.located(asker)}有{thing.said(asker)}" for thing in things) + "。"
+        return (
+            f"{ground.chinese}背景上，" + "，".join(f"{thing.located(asker)}有{thing.said(asker)}" for thing in things) + "。"
+        )
     said = [f"{thing.said(asker)} {thing.located(asker)}" for thing in things]
     listed = said[0] if len(said) == 1 else f"{', '.join(said[:-1])} and {said[-1]}"
     return f"{listed[0].upper()}{listed[1:]} on a {ground.english} background.".replace("on a orange", "on an orange")

@@ -41,7 +41,10 @@ class Shape:
 
 @dataclass(slots=True)
 class Sheet:
-    """Grows as it is written on: from (left, top), neither above 0, to (width, height). A sheet without `paper` is grey and gets its colours later."""
+    """Grows as it is written on: from (left, top), neither above 0, to (width, height).
+
+    A sheet without `paper` is grey and gets its colours later.
+    """
 
     paper: tuple[int, int, int] | None = None
     texts: list[Text] = field(default_factory=list)
@@ -51,7 +54,7 @@ class Sheet:
     width: float = 0
     height: float = 0
 
-    def write(self, x: float, top: float, text: str, pen: Pen, ink: Ink = 0, side: Side = "left") -> float:
+    def write(self, x: float, top: float, text: str, pen: Pen, ink: Ink = 0, *, side: Side = "left") -> float:
         """Write one line whose `side` is at `x`; return where it ends on the right."""
         wide = pen.width(text)
         left = x - {"left": 0.0, "right": wide, "middle": wide / 2}[side]
@@ -60,13 +63,15 @@ class Sheet:
         self.reach(left + wide, top + 1.25 * pen.size)
         return left + wide
 
-    def draw(self, form: Form, points: Sequence[tuple[float, float]], fill: Ink | None, outline: Ink | None = None, width: int = 1) -> None:
+    def draw(
+        self, form: Form, points: Sequence[tuple[float, float]], fill: Ink | None, outline: Ink | None = None, *, width: int = 1
+    ) -> None:
         self.shapes.append(Shape(form, tuple(points), fill, outline, width))
         for point in points:
             self.reach(*point)
 
-    def rule(self, x: float, y: float, to_x: float, to_y: float, ink: Ink = 0, width: int = 1) -> None:
-        self.draw("line", ((x, y), (to_x, to_y)), ink, width=width)
+    def rule(self, start: tuple[float, float], end: tuple[float, float], ink: Ink = 0, width: int = 1) -> None:
+        self.draw("line", (start, end), ink, width=width)
 
     def reach(self, x: float, y: float) -> None:
         self.left, self.top = min(self.left, x), min(self.top, y)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from serve.nano.drawing.asking import Asker
     from serve.nano.drawing.colours import Triple
     from serve.nano.drawing.faces import Pen
+    from serve.nano.drawing.sheet import Form
     from serve.nano.drawing.vocabulary import Vocabulary
     from serve.nano.sample import Turn
 
@@ -55,14 +56,15 @@ def _panel(sheet: Sheet, rows: list[str], body: Pen, paint: tuple[Triple, Triple
     ground, ink = paint
     pad, leading = body.size * rng.uniform(0.4, 1.2), body.size * rng.uniform(1.25, 1.6)
     wide, high = max(body.width(row) for row in rows) + 2 * pad, leading * len(rows) + 2 * pad
-    edge, form = rng.randint(0, 40), rng.choice(("rectangle", "rounded", "rounded"))
+    edge = rng.randint(0, 40)
+    form: Form = "rectangle" if rng.random() < 0.35 else "rounded"
     if rng.random() < 0.35:
         post = wide / 2 + edge
         sheet.draw("rectangle", ((post - 6, edge + high), (post + 6, edge + high + rng.randint(20, 120))), (100, 100, 105))
     border = max(2, body.size // 10) if rng.random() < 0.5 else 1
-    sheet.draw(form, ((edge, edge), (edge + wide, edge + high)), ground, ink if border > 1 else None, border)  # type: ignore[arg-type]  # one of the forms
+    sheet.draw(form, ((edge, edge), (edge + wide, edge + high)), ground, ink if border > 1 else None, width=border)
     for index, row in enumerate(rows):
-        sheet.write(edge + wide / 2, edge + pad + index * leading, row, body, ink, "middle")
+        sheet.write(edge + wide / 2, edge + pad + index * leading, row, body, ink, side="middle")
     sheet.reach(wide + 2 * edge, high + 2 * edge)
 
 
@@ -70,7 +72,12 @@ def asked(rows: list[str], ground: colours.Colour, asker: Asker) -> list[Turn]:
     said = " ".join(rows)
     turns = [asker.turn("transcribe", "\n".join(rows)) for _ in range(3)]
     article = "An" if ground.english[0] in "aeiou" else "A"
-    turns.append(asker.turn("caption", asker.say(f"{article} {ground.english} sign that says: {said}", f"一块{ground.chinese}的牌子，写着：{said}")))
+    turns.append(
+        asker.turn(
+            "caption",
+            asker.say(f"{article} {ground.english} sign that says: {said}", f"一块{ground.chinese}的牌子，写着：{said}"),
+        )
+    )
     if len(rows) > 1:
         turns += [asker.turn("line", rows[0], ask="first_line"), asker.turn("line", rows[-1], ask="last_line")]
     return turns

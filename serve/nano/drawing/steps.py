@@ -26,7 +26,7 @@ def add(a: int, b: int, places: int = 0) -> str:
         total = carry + above + below
         columns.append(f"{'1+' * carry}{above}+{below}={total}")
         carry = total // 10
-    return _line(a, "+", b, (places, digits), columns, a + b)
+    return _line(f"{written(a, places, digits)} + {written(b, places, digits)}", columns, written(a + b, places))
 
 
 def subtract(a: int, b: int, places: int = 0) -> str:
@@ -38,7 +38,7 @@ def subtract(a: int, b: int, places: int = 0) -> str:
         left = above + 10 * short - below - borrowed
         columns.append(f"{'1' * short}{above}-{below}{'-1' * borrowed}={left}")
         borrowed = int(short)
-    return _line(a, "-", b, (places, digits), columns, a - b)
+    return _line(f"{written(a, places, digits)} - {written(b, places, digits)}", columns, written(a - b, places))
 
 
 def multiply(times: int, amount: int, places: int = 0) -> str:
@@ -48,7 +48,7 @@ def multiply(times: int, amount: int, places: int = 0) -> str:
         total = carry + times * int(digit)
         columns.append(f"{f'{carry}+' if carry else ''}{times}*{digit}={total}")
         carry = total // 10
-    return f"{times} * {written(amount, places)}: {', '.join(columns)} -> {written(times * amount, places)}"
+    return _line(f"{times} * {written(amount, places)}", columns, written(times * amount, places))
 
 
 def _columns(a: int, b: int, digits: int) -> list[tuple[int, int]]:
@@ -56,9 +56,8 @@ def _columns(a: int, b: int, digits: int) -> list[tuple[int, int]]:
     return [(int(up), int(down)) for up, down in zip(reversed(above), reversed(below), strict=True)]
 
 
-def _line(a: int, sign: str, b: int, form: tuple[int, int], columns: list[str], result: int) -> str:
-    places, digits = form
-    return f"{written(a, places, digits)} {sign} {written(b, places, digits)}: {', '.join(columns)} -> {written(result, places)}"
+def _line(sum_: str, columns: list[str], result: str) -> str:
+    return f"{sum_}: {', '.join(columns)} -> {result}"
 
 
 def running_sum(amounts: Sequence[int], places: int = 0) -> list[str]:

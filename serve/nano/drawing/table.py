@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from serve.nano.drawing import sizes, steps
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
 
     from serve.nano.drawing.asking import Asker
     from serve.nano.drawing.faces import Pen
+    from serve.nano.drawing.sheet import Side
     from serve.nano.drawing.vocabulary import Vocabulary
     from serve.nano.sample import Turn
 
@@ -38,7 +40,11 @@ def _names(vocabulary: Vocabulary, count: int) -> list[str]:
         return vocabulary.several("categories", count)
     if kind < 0.7:
         return vocabulary.items(count)
-    return list(dict.fromkeys(vocabulary.person() for _ in range(count))) if kind < 0.85 or vocabulary.chinese else vocabulary.several("given", count)
+    return (
+        list(dict.fromkeys(vocabulary.person() for _ in range(count)))
+        if kind < 0.85 or vocabulary.chinese
+        else vocabulary.several("given", count)
+    )
 
 
 def _sheet(rows: Sequence[Sequence[str]], vocabulary: Vocabulary) -> Sheet:
@@ -49,22 +55,26 @@ def _sheet(rows: Sequence[Sequence[str]], vocabulary: Vocabulary) -> Sheet:
     widths = [max(body.width(cell) for cell in column) + gap * size for column in zip(*rows, strict=True)]
     edges = [sum(widths[:index]) for index in range(len(widths) + 1)]
     leading = size * rng.uniform(1.3, 2.0)
-    side = rng.choice(("left", "right", "middle"))
+    sides: tuple[Side, ...] = ("left", "right", "middle")
+    places = _places(edges, rng.choice(sides), gap * size / 2)
     for index, row in enumerate(rows):
-        _row(sheet, row, index * leading + (leading - 1.2 * size) / 2, body, edges, side, gap * size / 2)
+        _row(sheet, row, index * leading + (leading - 1.2 * size) / 2, body, places)
     _grid(sheet, rng.choice(("none", "head", "rows", "all", "all", "zebra")), edges, len(rows), leading)
     return sheet
 
 
-def _row(sheet: Sheet, row: Sequence[str], top: float, body: Pen, edges: list[float], side: str, gap: float) -> None:
-    for index, cell in enumerate(row):
-        left, right = edges[index] + gap, edges[index + 1] - gap
-        if index == 0 or side == "left":
-            sheet.write(left, top, cell, body)
-        elif side == "right":
-            sheet.write(right, top, cell, body, side="right")
-        else:
-            sheet.write((left + right) / 2, top, cell, body, side="middle")
+def _row(sheet: Sheet, row: Sequence[str], top: float, body: Pen, places: Sequence[tuple[float, Side]]) -> None:
+    for (x, side), cell in zip(places, row, strict=True):
+        sheet.write(x, top, cell, body, side=side)
+
+
+def _places(edges: Sequence[float], side: Side, gap: float) -> list[tuple[float, Side]]:
+    """Where each column's cells stand; the first column is flush left."""
+    left: list[tuple[float, Side]] = [(edge + gap, "left") for edge in edges[:-1]]
+    right: list[tuple[float, Side]] = [(edge - gap, "right") for edge in edges[1:]]
+    middle: list[tuple[float, Side]] = [((before + after) / 2, "middle") for before, after in pairwise(edges)]
+    chosen: dict[Side, list[tuple[float, Side]]] = {"left": left, "right": right, "middle": middle}
+    return [*left[:1], *chosen[side][1:]]
 
 
 def _grid(sheet: Sheet, kind: str, edges: list[float], count: int, leading: float) -> None:
@@ -74,12 +84,12 @@ def _grid(sheet: Sheet, kind: str, edges: list[float], count: int, leading: floa
             sheet.draw("rectangle", ((0, index * leading), (width, (index + 1) * leading)), 215)
     if kind in {"rows", "all"}:
         for index in range(count + 1):
-            sheet.rule(0, index * leading, width, index * leading, 90)
+            sheet.rule((0, index * leading), (width, index * leading), 90)
     if kind == "all":
         for edge in edges:
-            sheet.rule(edge, 0, edge, height, 90)
+            sheet.rule((edge, 0), (edge, height), 90)
     if kind == "head":
-        sheet.rule(0, leading, width, leading, 60, 2)
+        sheet.rule((0, leading), (width, leading), 60, 2)
     sheet.reach(width, height)
 
 
@@ -112,11 +122,13 @@ def reckoned(named: list[tuple[str, int]], column: str, asker: Asker, rng: Rando
     numbers = [value for _, value in named]
     total = "\n".join([*read, *steps.running_sum(numbers)])
     ask = {"ask": "sum_column", "column": column} if column else {"ask": "sum_all"}
-    turns = [asker.turn("sum", str(sum(numbers)), total, **ask)] if len(named) > 1 else []  # type: ignore[arg-type]  # slots are objects
+    turns = [asker.turn("sum", str(sum(numbers)), total, **ask)] if len(named) > 1 else []
     if len(named) > 1:
         high, low = sorted(rng.sample(named, 2), key=lambda pair: -pair[1])
         thought = f"{high[0]} {high[1]}\n{low[0]} {low[1]}"
-        turns.append(asker.turn("compare", str(high[1] - low[1]), f"{thought}\n{steps.subtract(high[1], low[1])}", a=high[0], b=low[0]))
+        turns.append(
+            asker.turn("compare", str(high[1] - low[1]), f"{thought}\n{steps.subtract(high[1], low[1])}", a=high[0], b=low[0])
+        )
         if high[1] > low[1]:
             first, second = rng.sample((high, low), 2)
             turns.append(asker.turn("more", high[0], f"{thought}\n{high[1]} > {low[1]}", a=first[0], b=second[0]))

@@ -16,10 +16,11 @@ if TYPE_CHECKING:
     from serve.nano.drawing.vocabulary import Vocabulary
 
 _TURNS = 6
-_ABOUT_PICTURES = (
-    "transcribe total date time shop rows items order phone name highest lowest title caption json count_all ground sum_all next words"
-    " first_line last_line"
-).split()
+_ABOUT_PICTURES = (  # asks that need no name of what is in the picture
+    ("transcribe", "first_line", "last_line", "caption", "json", "title", "count_all", "ground"),
+    ("total", "date", "time", "shop", "rows", "items", "order", "phone", "name"),
+    ("highest", "lowest", "sum_all", "next", "words"),
+)
 
 
 def small_talk(vocabulary: Vocabulary, asker: Asker) -> tuple[None, list[Turn]]:
@@ -30,7 +31,7 @@ def _chat(asker: Asker, rng: Random) -> Turn:
     sets = _sets(asker.language)
     name = rng.choice(list(sets))
     if name == "no_picture" or rng.random() < 0.2:
-        kind = rng.choice(_ABOUT_PICTURES)
+        kind = rng.choice(rng.choice(_ABOUT_PICTURES))
         return asker.turn("talk", sets["no_picture"][0], ask=kind)
     answer, *asks = sets[name]
     return Turn(_typed(rng.choice(asks), rng), answer, "", "talk")
@@ -39,7 +40,9 @@ def _chat(asker: Asker, rng: Random) -> Turn:
 def _sets(language: Language) -> dict[str, tuple[str, ...]]:
     """Of each set the answer first, then the asks."""
     start = language[:2].replace("ch", "zh")
-    found = {name.removeprefix(f"{start} "): lines for name, lines in sections("asks", "talk").items() if name.startswith(start)}
+    found = {
+        name.removeprefix(f"{start} "): lines for name, lines in sections("asks", "talk").items() if name.startswith(start)
+    }
     return {name: (lines[0].removeprefix("> "), *lines[1:]) for name, lines in found.items()}
 
 
@@ -64,7 +67,9 @@ def _typed_problem(vocabulary: Vocabulary, asker: Asker) -> Turn:
         return Turn(problem.text, problem.answer, problem.thought, "words")
     if kind < 0.5:
         numbers, after, thought = problems.sequence(rng)
-        asked = rng.choice(sections("asks", "problems")[f"{asker.language} sequence"]).format(numbers=", ".join(map(str, numbers)))
+        asked = rng.choice(sections("asks", "problems")[f"{asker.language} sequence"]).format(
+            numbers=", ".join(map(str, numbers))
+        )
         return Turn(asked, str(after), thought, "next")
     return _direct(asker.language, rng)
 

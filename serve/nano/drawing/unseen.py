@@ -12,7 +12,6 @@ from serve.nano.drawing.sheet import Sheet
 if TYPE_CHECKING:
     from serve.nano.drawing.asking import Asker
     from serve.nano.drawing.faces import Pen
-    from serve.nano.drawing.purchase import Purchase
     from serve.nano.drawing.vocabulary import Vocabulary
     from serve.nano.sample import Turn
 
@@ -34,11 +33,16 @@ def headline(vocabulary: Vocabulary, asker: Asker) -> tuple[Sheet, list[Turn]]:
     rng, sheet = vocabulary.rng, Sheet()
     small = [vocabulary.phrase(12 if vocabulary.chinese else 28) for _ in range(rng.randint(1, 4))]
     texts = [vocabulary.phrase(8 if vocabulary.chinese else 16), *small]
-    body = pen(vocabulary.split, sizes.fitting([text * 2 if index == 0 else text for index, text in enumerate(texts)], rng, leading=1.8), rng, chinese=vocabulary.chinese)
+    body = pen(
+        vocabulary.split,
+        sizes.fitting([text * 2 if index == 0 else text for index, text in enumerate(texts)], rng, leading=1.8),
+        rng,
+        chinese=vocabulary.chinese,
+    )
     head = body.sized(1.7)
     sheet.write(0, 0, texts[0], head)
     y = 1.4 * head.size
-    sheet.rule(0, y, max(body.width(text) for text in texts), y, 40, 3)
+    sheet.rule((0, y), (max(body.width(text) for text in texts), y), 40, 3)
     for text in small:
         y += 1.5 * body.size
         sheet.write(0, y - body.size, text, body)
@@ -69,12 +73,12 @@ def _invoice_lines(sheet: Sheet, cells: list[tuple[str, str, str]], total: tuple
     right = second + max(body.width(cell) for cell in (*(amount for *_, amount in cells), *total)) + 0.6 * size
     for index, (number, name, amount) in enumerate(cells):
         y = top + index * leading
-        sheet.rule(0, y, right, y, 130)
+        sheet.rule((0, y), (right, y), 130)
         sheet.write(0.3 * size, y + 0.2 * size, number, body)
         sheet.write(first, y + 0.2 * size, name, body)
         sheet.write(right - 0.3 * size, y + 0.2 * size, amount, body, side="right")
     y = top + len(cells) * leading
-    sheet.rule(0, y, right, y, 60, 3)
+    sheet.rule((0, y), (right, y), 60, 3)
     sheet.write(second - 0.8 * size, y + 0.4 * size, total[0], body, side="right")
     sheet.write(right - 0.3 * size, y + 0.4 * size, total[1], body, side="right")
 
@@ -97,7 +101,9 @@ def menu(vocabulary: Vocabulary, asker: Asker) -> tuple[Sheet, list[Turn]]:
         for x in range(round(end + 0.5 * body.size), round(width - body.width(amount) - 0.5 * body.size), 9):
             sheet.draw("ellipse", ((x, y + 0.85 * body.size), (x + 1, y + 0.85 * body.size + 1)), 110)
         y += 1.7 * body.size
-    sheet.draw("rectangle", ((-0.7 * body.size, -0.5 * body.size), (width + 0.7 * body.size, y + 0.2 * body.size)), None, 70, 3)
+    sheet.draw(
+        "rectangle", ((-0.7 * body.size, -0.5 * body.size), (width + 0.7 * body.size, y + 0.2 * body.size)), None, 70, width=3
+    )
     return sheet, purchase.asked(bought, rows, asker, rng)
 
 
@@ -106,7 +112,12 @@ def score_board(vocabulary: Vocabulary, asker: Asker) -> tuple[Sheet, list[Turn]
     rng, sheet = vocabulary.rng, Sheet()
     header, rows = table.contents(vocabulary)
     every = [header, *rows]
-    body = pen(vocabulary.split, sizes.fitting([" ".join(row) for row in every], rng, gap=2 * len(header), leading=2), rng, chinese=vocabulary.chinese)
+    body = pen(
+        vocabulary.split,
+        sizes.fitting([" ".join(row) for row in every], rng, gap=2 * len(header), leading=2),
+        rng,
+        chinese=vocabulary.chinese,
+    )
     x = 0.0
     for index, column in enumerate(zip(*every, strict=True)):
         wide = max(body.width(cell) for cell in column) + 1.2 * body.size
@@ -139,7 +150,9 @@ def business_card(vocabulary: Vocabulary, asker: Asker) -> tuple[Sheet, list[Tur
     known = [("name", person), ("", vocabulary.pick("job_titles")), ("phone", values.phone(rng, chinese=vocabulary.chinese))]
     known += [("email", values.email(rng, person))] if rng.random() < 0.7 else []
     known += [("address", vocabulary.street())] if rng.random() < 0.7 else []
-    body = pen(vocabulary.split, sizes.fitting([text for _, text in known], rng, gap=8, leading=2), rng, chinese=vocabulary.chinese)
+    body = pen(
+        vocabulary.split, sizes.fitting([text for _, text in known], rng, gap=8, leading=2), rng, chinese=vocabulary.chinese
+    )
     y = 0.0
     for index, (_, text) in enumerate(known):
         this = body.sized(1.5) if index == 0 else body
@@ -184,7 +197,12 @@ def slate(vocabulary: Vocabulary, asker: Asker) -> tuple[Sheet, list[Turn]]:
     rng = vocabulary.rng
     if rng.random() < 0.5:
         problem = problems.word_problem(vocabulary)
-        rows, kind, answer, thought = notes.wrapped(problem.text, 11 if vocabulary.chinese else 24), "words", problem.answer, problem.thought
+        rows, kind, answer, thought = (
+            notes.wrapped(problem.text, 11 if vocabulary.chinese else 24),
+            "words",
+            problem.answer,
+            problem.thought,
+        )
     else:
         numbers, after, found = problems.sequence(rng)
         rows, kind, answer = [notes.ordered(numbers, ", ", "?")], "next", str(after)
@@ -193,5 +211,5 @@ def slate(vocabulary: Vocabulary, asker: Asker) -> tuple[Sheet, list[Turn]]:
     body = pen(vocabulary.split, sizes.fitting(rows, rng, gap=3, leading=2), rng, chinese=vocabulary.chinese)
     for index, row in enumerate(rows):
         sheet.write(body.size, (0.8 + 1.6 * index) * body.size, row, body, (240, 240, 235))
-    sheet.draw("rectangle", ((0, 0), (sheet.width + body.size, sheet.height + 0.6 * body.size)), None, (150, 100, 60), 6)
+    sheet.draw("rectangle", ((0, 0), (sheet.width + body.size, sheet.height + 0.6 * body.size)), None, (150, 100, 60), width=6)
     return sheet, [*(asker.turn(kind, answer, thought) for _ in range(2)), asker.turn("transcribe", "\n".join(rows))]

@@ -10,7 +10,20 @@ from serve.nano.drawing.steps import written
 if TYPE_CHECKING:
     from random import Random
 
-_MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August", "September", "October", "November", "December")
+_MONTHS = (
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+)
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _CENTS = (0, 50, 99, 95, 25, 75, 20, 40, 60, 80, 90, 10, 30, 70, 49, 29)
 _MAIL = ("mail", "post", "web", "inbox", "example", "office", "home", "work", "shop", "online")
@@ -31,8 +44,12 @@ class Money:
 
 def money(rng: Random, *, chinese: bool) -> Money:
     if chinese:
-        return rng.choice((Money(), Money(), Money("¥"), Money("￥"), Money(suffix="元"), Money(suffix="元", places=0), Money("¥", places=0)))
-    return rng.choice((Money(), Money(), Money(), Money("$"), Money("$"), Money("€"), Money("£"), Money(suffix=" €"), Money("$", places=0)))
+        return rng.choice(
+            (Money(), Money(), Money("¥"), Money("￥"), Money(suffix="元"), Money(suffix="元", places=0), Money("¥", places=0))
+        )
+    return rng.choice(
+        (Money(), Money(), Money(), Money("$"), Money("$"), Money("€"), Money("£"), Money(suffix=" €"), Money("$", places=0))
+    )
 
 
 def price(rng: Random, form: Money) -> int:
@@ -46,7 +63,7 @@ def price(rng: Random, form: Money) -> int:
 
 def note(rng: Random, form: Money, cost: int) -> int:
     """A bank note, or a round sum, that covers `cost`."""
-    unit = 10**form.places
+    unit = 100 if form.places else 1
     notes = [n * unit for n in (5, 10, 20, 50, 100, 200, 500, 1000) if n * unit > cost]
     return rng.choice(notes[:3]) if notes else (cost // (100 * unit) + 1) * 100 * unit
 
@@ -103,7 +120,13 @@ def digits(rng: Random, count: int) -> str:
 
 def phone(rng: Random, *, chinese: bool) -> str:
     if chinese:
-        return rng.choice((f"1{rng.choice('35789')}{digits(rng, 9)}", f"0{digits(rng, 2)}-{digits(rng, 8)}", f"400-{digits(rng, 3)}-{digits(rng, 4)}"))
+        return rng.choice(
+            (
+                f"1{rng.choice('35789')}{digits(rng, 9)}",
+                f"0{digits(rng, 2)}-{digits(rng, 8)}",
+                f"400-{digits(rng, 3)}-{digits(rng, 4)}",
+            )
+        )
     return rng.choice(
         (
             f"{digits(rng, 3)}-{digits(rng, 3)}-{digits(rng, 4)}",
@@ -131,5 +154,9 @@ def order(rng: Random) -> str:
 
 
 def email(rng: Random, name: str) -> str:
-    user = "".join(char for char in name.lower().replace(" ", rng.choice(("", ".", "_"))) if char.isascii() and (char.isalnum() or char in "._"))
+    user = "".join(
+        char
+        for char in name.lower().replace(" ", rng.choice(("", ".", "_")))
+        if char.isascii() and (char.isalnum() or char in "._")
+    )
     return f"{user or 'info'}{rng.choice(('', '', digits(rng, 2)))}@{rng.choice(_MAIL)}.{rng.choice(_DOMAINS)}"

@@ -15,7 +15,37 @@ if TYPE_CHECKING:
     from serve.nano.drawing.corpus import Language
     from serve.nano.fonts import Split
 
-_ONSETS = ("b", "br", "c", "ch", "d", "dr", "f", "g", "gr", "h", "j", "k", "l", "m", "n", "p", "pl", "qu", "r", "s", "sh", "st", "t", "tr", "v", "w", "x", "y", "z")
+_ONSETS = (
+    "b",
+    "br",
+    "c",
+    "ch",
+    "d",
+    "dr",
+    "f",
+    "g",
+    "gr",
+    "h",
+    "j",
+    "k",
+    "l",
+    "m",
+    "n",
+    "p",
+    "pl",
+    "qu",
+    "r",
+    "s",
+    "sh",
+    "st",
+    "t",
+    "tr",
+    "v",
+    "w",
+    "x",
+    "y",
+    "z",
+)
 _VOWELS = ("a", "e", "i", "o", "u", "ai", "ea", "ee", "ou", "y")
 _CODAS = ("", "", "", "n", "r", "s", "t", "l", "m", "ck", "nd", "x", "ng")
 _LETTERS = string.ascii_letters + string.digits
@@ -36,15 +66,15 @@ class Vocabulary:
         return self.language == "chinese"
 
     def pick(self, name: str) -> str:
-        return self.rng.choice(self.list(name))
+        return self.rng.choice(self.known(name))
 
-    def list(self, name: str) -> tuple[str, ...]:
+    def known(self, name: str) -> tuple[str, ...]:
         own = f"{name}.test"
         return corpus.words(self.language, own if self.split == "test" and corpus.has(self.language, own) else name)
 
     def several(self, name: str, count: int) -> list[str]:
         """Different ones, fewer where the list is short."""
-        known = self.list(name)
+        known = self.known(name)
         return self.rng.sample(known, min(count, len(known)))
 
     def word(self) -> str:
@@ -58,7 +88,9 @@ class Vocabulary:
     def invented(self) -> str:
         """A word that sounds like one: `stounda`."""
         rng = self.rng
-        return "".join(rng.choice(_ONSETS) + rng.choice(_VOWELS) + rng.choice(_CODAS) for _ in range(rng.choice((1, 2, 2, 2, 3))))
+        return "".join(
+            rng.choice(_ONSETS) + rng.choice(_VOWELS) + rng.choice(_CODAS) for _ in range(rng.choice((1, 2, 2, 2, 3)))
+        )
 
     def characters(self, count: int) -> str:
         return "".join(self.rng.choices(chinese(), k=count))
@@ -70,7 +102,11 @@ class Vocabulary:
         made_up = self.rng.random() < _MADE_UP
         if not made_up:
             return self.pick("items")
-        return self.characters(self.rng.randint(2, 4)) if self.chinese else f"{self.invented().capitalize()}{self.rng.choice(('', ' ' + self.pick('items')))}"
+        return (
+            self.characters(self.rng.randint(2, 4))
+            if self.chinese
+            else f"{self.invented().capitalize()}{self.rng.choice(('', ' ' + self.pick('items')))}"
+        )
 
     def items(self, count: int) -> list[str]:
         """`count` different ones."""
@@ -87,7 +123,7 @@ class Vocabulary:
 
     def person(self) -> str:
         if self.chinese:
-            given = self.list("names")
+            given = self.known("names")
             return self.pick("family") + "".join(self.rng.choices(given, k=self.rng.choice((1, 2, 2))))
         family = self.pick("family") if self.rng.random() > _MADE_UP else self.invented().capitalize()
         return f"{self.pick('given')} {family}"
@@ -137,7 +173,14 @@ class Vocabulary:
         return f"{left}{self.word()}{right}"
 
     def _mail(self) -> str:
-        return self.rng.choice((values.email(self.rng, self.invented()), f"{self.rng.randint(1, 99)}%", f"{self.word()}-{self.word()}", f"{self.word()}_{self.code()}"))
+        return self.rng.choice(
+            (
+                values.email(self.rng, self.invented()),
+                f"{self.rng.randint(1, 99)}%",
+                f"{self.word()}-{self.word()}",
+                f"{self.word()}_{self.code()}",
+            )
+        )
 
     def _chinese_phrase(self, most: int) -> str:
         rng, text = self.rng, ""
