@@ -1,12 +1,12 @@
-"""The fonts that training pictures are drawn with: Debian packages, listed with version and licence in fonts.tsv.
+"""The fonts that pictures are drawn with: Debian packages, listed with version and licence in fonts.tsv.
 
-`python -m serve.nano.fonts` packs those of the training split into one folder, for a machine that has no packages.
+`python -m serve.nano.fonts` packs them into one folder, for a machine that has no packages.
 """
 
 from __future__ import annotations
 
 import csv
-import gzip
+import lzma
 import sys
 from dataclasses import dataclass
 from functools import cache
@@ -55,7 +55,7 @@ def read(font: Font) -> bytes:
     if font.file == _BUILTIN:
         return _builtin()
     if (packed := _packed(COPIES, font)).is_file():
-        return gzip.decompress(packed.read_bytes())
+        return lzma.decompress(packed.read_bytes())
     if font.file.is_file():
         return font.file.read_bytes()
     raise FontMissing(f"{font.file} is not here: apt-get install {font.package}")
@@ -68,15 +68,14 @@ def _builtin() -> bytes:
     return bytes(face.font_bytes)
 
 
-def copy(folder: Path, split: Split = "train") -> int:
-    """Write the files of `split`, packed, into `folder`; return the bytes that they take."""
+def copy(folder: Path) -> int:
+    """Write all files, packed, into `folder`; return the bytes that they take."""
     folder.mkdir(parents=True, exist_ok=True)
-    wanted = [font for font in fonts() if font.split == split and font.file != _BUILTIN]
-    return sum(_packed(folder, font).write_bytes(gzip.compress(read(font), mtime=0)) for font in wanted)
+    return sum(_packed(folder, font).write_bytes(lzma.compress(read(font))) for font in fonts() if font.file != _BUILTIN)
 
 
 def _packed(folder: Path, font: Font) -> Path:
-    return folder / f"{font.file.name}.gz"
+    return folder / f"{font.file.name}.xz"
 
 
 def main(arguments: list[str]) -> None:

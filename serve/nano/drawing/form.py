@@ -187,6 +187,7 @@ def contact_sheet(rows: list[str], vocabulary: Vocabulary) -> Sheet:
 def contact_asked(lines: Sequence[tuple[str, str]], asker: Asker) -> list[Turn]:
     turns = [asker.turn("transcribe", "\n".join(text for _, text in lines)) for _ in range(2)]
     turns += [asker.turn(kind, text) for kind, text in lines if kind]
+    turns.append(asker.turn("caption", asker.say(f"The address of {lines[0][1]}.", f"{lines[0][1]}的地址。")))
     if not any(kind == "phone" for kind, _ in lines):
         turns.append(asker.turn("absent", asker.say("There is no phone number.", "图中没有电话。"), ask="absent_phone"))
     return turns

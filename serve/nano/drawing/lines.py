@@ -62,6 +62,10 @@ def _decorate(sheet: Sheet, kind: str, size: int) -> None:
 
 def asked(texts: list[str], asker: Asker) -> list[Turn]:
     turns = [asker.turn("transcribe", "\n".join(texts)) for _ in range(2)]
+    count = len(texts)
+    english = f"{count} lines of text. The first line is: {texts[0]}" if count > 1 else f"A picture with the text: {texts[0]}"
+    chinese = f"{count}行文字，第一行是：{texts[0]}" if count > 1 else f"图中的文字是：{texts[0]}"
+    turns.append(asker.turn("caption", asker.say(english, chinese)))
     if len(texts) > 1:
         turns += [asker.turn("line", texts[0], ask="first_line"), asker.turn("line", texts[-1], ask="last_line")]
         turns.append(asker.turn("rows", str(len(texts)), ask="lines"))

@@ -26,6 +26,7 @@ def sequence(vocabulary: Vocabulary, asker: Asker) -> tuple[Sheet, list[Turn]]:
     head = [vocabulary.pick("sequence_heads")] if rng.random() < 0.4 else []
     rows = [*head, text]
     turns = [asker.turn("next", str(after), f"{', '.join(map(str, numbers))}\n{thought}") for _ in range(3)]
+    turns.append(asker.turn("caption", asker.say("A number sequence.", "一个数列。")))
     return written(rows, vocabulary), [*turns, asker.turn("transcribe", "\n".join(" ".join(row.split()) for row in rows))]
 
 
@@ -38,6 +39,7 @@ def word_problem(vocabulary: Vocabulary, asker: Asker) -> tuple[Sheet, list[Turn
     problem = problems.word_problem(vocabulary)
     rows = wrapped(problem.text, vocabulary.rng.randint(9, 16) if vocabulary.chinese else vocabulary.rng.randint(16, 34))
     turns = [asker.turn("words", problem.answer, problem.thought) for _ in range(3)]
+    turns.append(asker.turn("caption", asker.say("A word problem.", "一道题。")))
     return written(rows, vocabulary), [*turns, asker.turn("transcribe", "\n".join(rows))]
 
 

@@ -44,7 +44,7 @@ def paint(sheet: Sheet, rng: Random) -> Painting:
 def _place(sheet: Sheet, rng: Random) -> tuple[tuple[int, int], int, int]:
     """The picture's size, and where on it the sheet begins: most pictures are whole visual tokens and hold enough of them."""
     kind = rng.random()
-    least, most = (6, 12) if kind < 0.15 else (8, 48)
+    least, most = (6, 12) if kind < 0.15 else (8, 48) if kind < 0.97 else (8, 300)
     own_wide, own_high = math.ceil(sheet.width - sheet.left), math.ceil(sheet.height - sheet.top)
     wide, high = (max(own + rng.randint(least, most) + rng.randint(least, most), _UNIT) for own in (own_wide, own_high))
     if kind > 0.25:

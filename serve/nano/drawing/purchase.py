@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from serve.nano.drawing import steps, values
+from serve.nano.drawing import likeness, steps, values
 
 if TYPE_CHECKING:
     from random import Random
@@ -110,6 +110,7 @@ def _reckoned(purchase: Purchase, asker: Asker, rng: Random) -> list[Turn]:
         turns += [_sum_all(purchase, asker), _sum_all(purchase, asker), _left_over(purchase, asker, rng)]
     if len(purchase.items) > 1:
         turns += [_pair(purchase, asker, rng), _change_of_pair(purchase, asker, rng), _difference(purchase, asker, rng)]
+        turns += likeness.asked(rng.sample(purchase.items, 2), asker, purchase.form.places, "is_dearer")
     return turns
 
 
@@ -131,7 +132,11 @@ def _left_over(purchase: Purchase, asker: Asker, rng: Random) -> Turn:
     note = values.note(rng, form, cost)
     thought = [*_sum_steps(purchase.items, form.places), steps.subtract(note, cost, form.places)]
     return asker.turn(
-        "change", form.write(note - cost), "\n".join(thought), ask="left_over", note=values.note_written(rng, form, note)
+        "change",
+        form.write(note - cost),
+        "\n".join(thought),
+        ask=rng.choice(("left_over", "change")),
+        note=values.note_written(rng, form, note),
     )
 
 

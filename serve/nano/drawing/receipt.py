@@ -40,6 +40,24 @@ def receipt(vocabulary: Vocabulary, asker: Asker) -> tuple[Sheet, list[Turn]]:
     return _sheet(rows, vocabulary), purchase.asked(bought, [row.text for row in rows], asker, rng)
 
 
+def price_line(vocabulary: Vocabulary, asker: Asker) -> tuple[Sheet, list[Turn]]:
+    """Items and prices one after another, all in one line or two."""
+    rng, sheet = vocabulary.rng, Sheet()
+    made = purchase.made_up(vocabulary, rng.choice((1, 2, 2, 3, 3, 4)), total=False)
+    bought = replace(made, shop="", address="", phone="", date="", time="", order="")
+    texts = [f"{name}{rng.choice((' ', ' ', ': '))}{bought.form.write(amount)}" for name, amount in bought.items]
+    half = len(texts) if len(texts) < 3 or rng.random() < 0.4 else (len(texts) + 1) // 2
+    rows = [texts[:half], texts[half:]] if half < len(texts) else [texts]
+    gap = rng.uniform(0.6, 2.5)
+    size = sizes.fitting([" ".join(row) for row in rows], rng, gap=gap * half, leading=2)
+    body = pen(vocabulary.split, size, rng, chinese=vocabulary.chinese)
+    for index, row in enumerate(rows):
+        x = 0.0
+        for text in row:
+            x = sheet.write(x, 1.6 * index * size, text, body) + gap * size
+    return sheet, purchase.asked(bought, [" ".join(row) for row in rows], asker, rng)
+
+
 def _head(bought: Purchase, vocabulary: Vocabulary) -> list[Row]:
     rng = vocabulary.rng
     centred = rng.random() < 0.6

@@ -21,7 +21,8 @@ LAYOUTS: dict[Split, dict[Layout, float]] = {
     "train": {
         lines.lines: 21,
         lines.paragraph: 6,
-        receipt.receipt: 22,
+        receipt.receipt: 20,
+        receipt.price_line: 4,
         table.table: 8,
         form.form: 9,
         form.address_label: 3,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from serve.nano.drawing import sizes, steps
+from serve.nano.drawing import likeness, sizes, steps
 from serve.nano.drawing.faces import pen
 from serve.nano.drawing.sheet import Sheet
 
@@ -129,9 +129,7 @@ def reckoned(named: list[tuple[str, int]], column: str, asker: Asker, rng: Rando
         turns.append(
             asker.turn("compare", str(high[1] - low[1]), f"{thought}\n{steps.subtract(high[1], low[1])}", a=high[0], b=low[0])
         )
-        if high[1] > low[1]:
-            first, second = rng.sample((high, low), 2)
-            turns.append(asker.turn("more", high[0], f"{thought}\n{high[1]} > {low[1]}", a=first[0], b=second[0]))
+        turns += likeness.asked(rng.sample((high, low), 2), asker)
         added = f"{thought}\n{steps.add(high[1], low[1])}"
         turns.append(asker.turn("sum", str(high[1] + low[1]), added, a=high[0], b=low[0]))
     return turns
