@@ -81,6 +81,14 @@ def stepped(size: float) -> int:
     return min(_SIZES, key=lambda known: abs(known - size))
 
 
+@cache
+def _spare(name: str, char: str) -> str:
+    """Another face of the same split that has `char`."""
+    split = next(font.split for font in fonts() if font.file.name == name)
+    others = (*names(split, "chinese"), *names(split, "latin"))
+    return next((other for other in others if char in coverage(other)), name)
+
+
 @dataclass(frozen=True, slots=True)
 class Pen:
     """A Latin and a Chinese face at one size in pixels; each character is drawn with the first of them that has it."""
@@ -91,16 +99,16 @@ class Pen:
     spacing: float = 0.0  # pixels added after each character
 
     def glyph(self, char: str) -> Glyph:
-        return glyph(self.latin if char in coverage(self.latin) else self.chinese, self.size, char)
+        for name in (self.latin, self.chinese):
+            if char in coverage(name):
+                return glyph(name, self.size, char)
+        return glyph(_spare(self.chinese, char), self.size, char)
 
     def width(self, text: str) -> float:
         return sum(self.glyph(char).advance + self.spacing for char in text)
 
     def sized(self, factor: float) -> Pen:
         return self if factor == 1 else Pen(self.latin, self.chinese, stepped(self.size * factor), self.spacing)
-
-    def with_latin(self, name: str) -> Pen:
-        return Pen(name, self.chinese, self.size, self.spacing)
 
 
 def _latin(split: Split, rng: Random) -> str:
