@@ -19,11 +19,22 @@ if TYPE_CHECKING:
     from serve.nano.drawing.corpus import Language
     from serve.nano.drawing.paint import Painting
     from serve.nano.fonts import Split
+    from serve.nano.sample import Turn
 
 __all__ = ["characters", "draw", "texts"]
 
 _CHINESE = 0.35  # share of Chinese pictures
 _OWN_LANGUAGE = 0.75  # share of asks in the picture's language
+_SHARES = {
+    "absent": 0.35,
+    "more": 0.4,
+    "rows": 0.6,
+    "caption": 0.6,
+    "columns": 0.5,
+    "headers": 0.5,
+    "which": 0.6,
+    "product": 0.7,
+}
 _SPLITS = {"train": 0, "test": 1}
 
 
@@ -36,11 +47,18 @@ def draw(seed: int, split: Split) -> Sample:
     layouts = LAYOUTS[split]
     layout = rng.choices(list(layouts), list(layouts.values()))[0]
     sheet, turns = layout(Vocabulary(rng, split, language), asker)
-    rng.shuffle(turns)
+    turns = _kept(turns, rng)
     if sheet is None:
         return Sample(None, (), tuple(turns), layout.__name__)
     picture = photograph(paint(sheet, rng), rng)
     return Sample(picture.image, tuple(_glyphs(picture)), tuple(turns), layout.__name__)
+
+
+def _kept(turns: list[Turn], rng: Random) -> list[Turn]:
+    """In random order, with fewer of the kinds that fit every picture."""
+    kept = [turn for turn in turns if rng.random() < _SHARES.get(turn.kind, 1.0)] or turns
+    rng.shuffle(kept)
+    return kept
 
 
 def _glyphs(picture: Painting) -> Iterator[Glyph]:

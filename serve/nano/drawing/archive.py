@@ -9,7 +9,7 @@ import io
 import json
 import sys
 import zipfile
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -34,7 +34,13 @@ def chosen() -> Iterator[Sample]:
     """The first test pictures that are not too large."""
     drawn = (draw(seed, "test") for seed in count(_FIRST_SEED))
     fitting = (sample for sample in drawn if sample.image and sample.image.width * sample.image.height <= _MOST_PIXELS)
-    return (sample for sample, _ in zip(fitting, range(_PICTURES), strict=False))
+    return (_asked_once(sample) for sample, _ in zip(fitting, range(_PICTURES), strict=False))
+
+
+def _asked_once(sample: Sample) -> Sample:
+    """One turn for each kind and answer."""
+    turns = {(turn.kind, turn.answer): turn for turn in reversed(sample.turns)}
+    return replace(sample, turns=tuple(turns.values()))
 
 
 def write(path: Path, samples: Iterable[Sample]) -> None:

@@ -129,7 +129,7 @@ def _stacked(title: str, shown: Sequence[Field], vocabulary: Vocabulary, size: i
 
 def asked(fields: Sequence[Field], rows: Sequence[str], asker: Asker, rng: Random) -> list[Turn]:
     turns = [
-        asker.turn("transcribe", "\n".join(rows)),
+        *(asker.turn("transcribe", "\n".join(rows)) for _ in range(2)),
         asker.turn("rows", str(len(fields)), ask="fields"),
         asker.turn("json", json.dumps(dict(fields), ensure_ascii=False)),
         asker.turn("caption", asker.say(f"A form with {len(fields)} fields.", f"一张表单，共{len(fields)}项。")),

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from serve.nano.drawing import likeness, steps, values
+from serve.nano.drawing import likeness, record, steps, values
 
 if TYPE_CHECKING:
     from random import Random
@@ -57,9 +56,10 @@ def made_up(vocabulary: Vocabulary, count: int, *, total: bool) -> Purchase:
 
 def asked(purchase: Purchase, rows: list[str], asker: Asker, rng: Random) -> list[Turn]:
     """`rows` is the whole text, line by line."""
-    turns = [asker.turn("transcribe", "\n".join(rows)), *_fields(purchase, asker), *_lookups(purchase, asker, rng)]
+    turns = [asker.turn("transcribe", "\n".join(rows)) for _ in range(3)]
+    turns += [*_fields(purchase, asker), *_lookups(purchase, asker, rng)]
     turns += _reckoned(purchase, asker, rng)
-    turns += [_json(purchase, asker), _json_keys(purchase, asker, rng), _caption(purchase, asker)]
+    turns += [record.whole(purchase, asker), record.part(purchase, asker, rng), _caption(purchase, asker)]
     return turns
 
 
@@ -185,58 +185,6 @@ def _extremes(purchase: Purchase, asker: Asker) -> list[Turn]:
             thought, name = steps.extreme(purchase.items, purchase.form.places, greatest=greatest)
             turns.append(asker.turn(kind, name, "\n".join(thought)))
     return turns
-
-
-def _json(purchase: Purchase, asker: Asker) -> Turn:
-    """Every field that is shown; amounts are numbers."""
-    places = purchase.form.places
-    say = asker.say
-    item, cost = say("name", "名称"), say("price", "价格")
-    shown: dict[str, object] = {
-        say("shop", "店名"): purchase.shop,
-        say("address", "地址"): purchase.address,
-        say("phone", "电话"): purchase.phone,
-        say("date", "日期"): purchase.date,
-        say("time", "时间"): purchase.time,
-        say("order", "订单号"): purchase.order,
-        say("items", "商品"): [{item: name, cost: amount} for name, amount in purchase.items],
-        say("total", "合计"): purchase.total,
-        say("payment", "付款方式"): purchase.payment,
-    }
-    kept = {key: value for key, value in shown.items() if value not in ("", None)}
-    return asker.turn("json", _amounts(kept, places))
-
-
-def _amounts(record: object, places: int) -> str:
-    """JSON in which every whole number is an amount, written with its places."""
-    if isinstance(record, dict):
-        return (
-            "{"
-            + ", ".join(f"{json.dumps(key, ensure_ascii=False)}: {_amounts(value, places)}" for key, value in record.items())
-            + "}"
-        )
-    if isinstance(record, list):
-        return "[" + ", ".join(_amounts(value, places) for value in record) + "]"
-    return steps.written(record, places) if isinstance(record, int) else json.dumps(record, ensure_ascii=False)
-
-
-_KEYS = (
-    ("shop", ("shop", "store", "vendor", "merchant"), ("店名", "商家", "商店")),
-    ("date", ("date",), ("日期",)),
-    ("total", ("total", "amount", "sum"), ("合计", "总金额", "总计")),
-    ("order", ("order", "order_no", "number"), ("订单号", "单号")),
-    ("phone", ("phone", "tel"), ("电话",)),
-)
-
-
-def _json_keys(purchase: Purchase, asker: Asker, rng: Random) -> Turn:
-    """Only the keys that the ask names, `null` for what is not shown."""
-    chosen = sorted(rng.sample(range(len(_KEYS)), rng.randint(2, 3)))
-    wanted = {rng.choice(_KEYS[index][2 if asker.chinese else 1]): getattr(purchase, _KEYS[index][0]) for index in chosen}
-    answer = _amounts({key: None if value == "" else value for key, value in wanted.items()}, purchase.form.places)
-    keys = ("、" if asker.chinese else ", ").join(wanted)
-    template = "{" + ", ".join(f'"{key}": ""' for key in wanted) + "}"
-    return asker.turn("json", answer, ask="json_keys", keys=keys, template=template)
 
 
 def _caption(purchase: Purchase, asker: Asker) -> Turn:

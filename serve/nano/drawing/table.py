@@ -97,7 +97,7 @@ def asked(header: list[str], rows: list[list[str]], asker: Asker, rng: Random) -
     text = "\n".join(" ".join(row) for row in [header, *rows])
     row, column = rng.choice(rows), rng.randrange(1, len(header))
     turns = [
-        asker.turn("transcribe", text),
+        *(asker.turn("transcribe", text) for _ in range(2)),
         asker.turn("rows", str(len(rows))),
         asker.turn("columns", str(len(header))),
         asker.turn("headers", "\n".join(header)),

@@ -45,7 +45,7 @@ class Money:
 def money(rng: Random, *, chinese: bool) -> Money:
     if chinese:
         return rng.choice(
-            (Money(), Money(), Money("¥"), Money("￥"), Money(suffix="元"), Money(suffix="元", places=0), Money("¥", places=0))
+            (Money(), Money(), Money("¥"), Money(suffix="元"), Money(suffix="元", places=0), Money("¥", places=0))
         )
     return rng.choice(
         (Money(), Money(), Money(), Money("$"), Money("$"), Money("€"), Money("£"), Money(suffix=" €"), Money("$", places=0))

@@ -48,7 +48,9 @@ _ONSETS = (
 )
 _VOWELS = ("a", "e", "i", "o", "u", "ai", "ea", "ee", "ou", "y")
 _CODAS = ("", "", "", "n", "r", "s", "t", "l", "m", "ck", "nd", "x", "ng")
-_LETTERS = string.ascii_letters + string.digits
+_LETTERS = "".join(
+    sorted(set(string.ascii_letters + string.digits) - set("IlO"))
+)  # which nobody can tell without a word around
 _MADE_UP = 0.3  # share of made-up words among all
 _ENDS = ("", "", "", "", ".", ",", "!", "?", ":", ";")
 
