@@ -45,7 +45,7 @@ LAYOUTS: dict[Split, dict[Layout, float]] = {
         unseen.inner_chart: 9,
         unseen.banner: 8,
         unseen.outlined_scene: 5,
-        unseen.slate: 8,
+        unseen.slate: 18,
         talk.small_talk: 2,
     },
 }
