@@ -43,7 +43,7 @@ class Diet:
 
     stage: int
     thinking: float
-    asks: int = 3
+    asks: int = 6
 
 
 @dataclass(frozen=True)

@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from serve.nano.reading import Reading
 
 
+_ASKS = 6  # about each picture
+
+
 class HeldOut:
     """Readings of `count` test pictures, each asked everything about, in one style."""
 
@@ -72,7 +75,7 @@ class _Reader:
         sample = self._source.draw(seed, "test")
         pictures = [cut(sample.image, sample.glyphs)] if sample.image else []
         rng = Random(seed)  # noqa: S311 data, no secret
-        asked = dialogues([sample], self._style, len(sample.turns), rng)
+        asked = dialogues([sample], self._style, _ASKS, rng)
         return read(pictures, asked, self._source.tokenizer)
 
 

@@ -22,8 +22,8 @@ class Journal:
     file: Path
     started: float = field(default_factory=time.monotonic)
     steps: int = 0
-    _pictures: int = 0
-    _tokens: int = 0
+    _since: int = 0
+    _new: int = 0
     _waited: float = 0.0
     _spoke: float = field(default_factory=time.monotonic)
 
@@ -31,20 +31,21 @@ class Journal:
     def seconds(self) -> float:
         return time.monotonic() - self.started
 
-    def step(self, pictures: int, tokens: int, waited: float) -> bool:
+    def step(self, waited: float, *, new: bool) -> bool:
         """Count one step whose data took `waited` seconds to come; true when it is time for a line."""
         self.steps += 1
-        self._pictures += pictures
-        self._tokens += tokens
+        self._since += 1
+        self._new += new
         self._waited += waited
         return time.monotonic() - self._spoke > _EVERY
 
     def tell(self, stage: str, rate: float, losses: Losses) -> None:
-        since = time.monotonic() - self._spoke
+        """Steps a second, those among them that were newly drawn, and the share of time that was waited for them."""
         values = {name: round(float(value), 4) for name, value in losses._asdict().items()}
-        pace = {"pictures/s": round(self._pictures / since), "tokens/s": round(self._tokens / since)}
+        since = time.monotonic() - self._spoke
+        pace = {"steps/s": round(self._since / since, 1), "new/s": round(self._new / since, 1)}
         self.note(stage=stage, rate=round(rate, 3), **values, **pace, waiting=round(self._waited / since, 2))
-        self._pictures, self._tokens, self._waited, self._spoke = 0, 0, 0.0, time.monotonic()
+        self._since, self._new, self._waited, self._spoke = 0, 0, 0.0, time.monotonic()
 
     def note(self, **values: object) -> None:
         """Write down any values, with step and second."""

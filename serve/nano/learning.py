@@ -28,8 +28,11 @@ class Losses(NamedTuple):
     right: Tensor
     hit: Tensor
 
-    def total(self, auxiliary: float) -> Tensor:
+    def total(self, auxiliary: Tensor | float) -> Tensor:
         return self.answer + auxiliary * (4 * self.where + self.patch + self.token)
+
+    def detached(self) -> Losses:
+        return Losses(*(value.detach() for value in self))
 
 
 class Learner(nn.Module):  # type: ignore[misc]  # torch is untyped here
@@ -58,4 +61,5 @@ def on(device: torch.device, step: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def autocast(device: torch.device) -> torch.autocast:
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda")
+    # Weights cast once a step and kept would outlive the memory of a captured step.
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=device.type == "cuda", cache_enabled=False)

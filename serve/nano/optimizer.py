@@ -23,28 +23,34 @@ _NOT_INSIDE = ("embed", "lm_head", "place", "reader.3", "where")  # tables and c
 
 
 class Optimizer:
-    """Steps all parameters of some modules. Learning rates are those at full `scale`."""
+    """Steps all parameters of some modules. Learning rates are those at a `set_rate` of 1; a step can be captured."""
 
     def __init__(self, modules: Iterable[nn.Module], *, muon: float = 0.02, adam: float = 3e-3, decay: float = 0.02) -> None:
         named = {id(value): (name, value) for module in modules for name, value in module.named_parameters()}
         inside = [value for name, value in named.values() if value.ndim == 2 and not any(part in name for part in _NOT_INSIDE)]
         known = {id(value) for value in inside}
         rest = [value for _, value in named.values() if id(value) not in known]
-        self._muon = _Muon(inside, muon, decay)
-        self._adam = torch.optim.AdamW(rest, lr=adam, betas=(0.9, 0.98), weight_decay=0.0, fused=rest[0].is_cuda)
-        self._adam_rate = adam
+        on_gpu = rest[0].is_cuda
+        self._rates = {name: (rate, torch.zeros((), device=rest[0].device)) for name, rate in (("muon", muon), ("adam", adam))}
+        self._muon = _Muon(inside, self._rates["muon"][1], decay)
+        self._adam = torch.optim.AdamW(
+            rest, lr=self._rates["adam"][1], betas=(0.9, 0.98), weight_decay=0.0, fused=on_gpu, foreach=False, capturable=on_gpu
+        )
 
-    def step(self, scale: float) -> None:
-        """Apply the gradients with learning rates times `scale`, and clear them."""
-        self._muon.step(scale)
-        for group in self._adam.param_groups:
-            group["lr"] = self._adam_rate * scale
+    def set_rate(self, scale: float) -> None:
+        """What the next steps' learning rates are multiplied by."""
+        for full, rate in self._rates.values():
+            rate.fill_(full * scale)
+
+    def step(self) -> None:
+        """Apply the gradients and clear them."""
+        self._muon.step()
         self._adam.step()
         self._adam.zero_grad(set_to_none=True)
 
 
 class _Muon:
-    def __init__(self, matrices: list[Tensor], rate: float, decay: float) -> None:
+    def __init__(self, matrices: list[Tensor], rate: Tensor, decay: float) -> None:
         stacks: dict[torch.Size, list[Tensor]] = defaultdict(list)
         for matrix in matrices:
             stacks[matrix.shape].append(matrix)
@@ -52,18 +58,18 @@ class _Muon:
         self._momenta = [torch.zeros_like(torch.stack(stack)) for stack in self._stacks]
         self._rate, self._decay = rate, decay
 
-    def step(self, scale: float) -> None:
+    def step(self) -> None:
         with torch.no_grad():
             for stack, momentum in zip(self._stacks, self._momenta, strict=True):
-                self._move(stack, momentum, self._rate * scale)
+                self._move(stack, momentum)
 
-    def _move(self, stack: list[Tensor], momentum: Tensor, rate: float) -> None:
+    def _move(self, stack: list[Tensor], momentum: Tensor) -> None:
         gradient = torch.stack([matrix.grad for matrix in stack])
         momentum.lerp_(gradient, 1 - _MOMENTUM)
         change = orthogonal(gradient.lerp(momentum, _MOMENTUM)).to(momentum.dtype)
         longer = max(1.0, change.shape[-2] / change.shape[-1]) ** 0.5
-        torch._foreach_mul_(stack, 1 - rate * self._decay)
-        torch._foreach_add_(stack, list(change.unbind()), alpha=-rate * longer)
+        torch._foreach_mul_(stack, 1 - self._rate * self._decay)
+        torch._foreach_sub_(stack, list((change * (self._rate * longer)).unbind()))
         for matrix in stack:
             matrix.grad = None
 

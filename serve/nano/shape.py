@@ -21,7 +21,7 @@ MERGE = 2
 VISUAL_TOKEN = PATCH * MERGE  # pixels a side
 
 _TEXT = Text(layers=4, hidden=256, intermediate=512, heads=4, kv_heads=2, head_dim=64, mrope_section=(12, 10, 10))
-_VISION = Vision(depth=7, hidden=160, intermediate=320, deepstack=(3,), heads=5)
+_VISION = Vision(depth=8, hidden=160, intermediate=320, deepstack=(3,), heads=5)
 
 # 16 x 16 learnt positions, stretched over every picture, instead of 48 x 48: those would be 330,000 parameters more.
 _LEARNT_POSITIONS = 256

@@ -22,37 +22,37 @@ from serve.nano.dialogue import WORDED
 from serve.nano.feed import Feed, Progress, Source, loader
 from serve.nano.held_out import HeldOut
 from serve.nano.journal import Journal
-from serve.nano.learning import Learner, autocast, on
+from serve.nano.learning import Learner
 from serve.nano.model import fresh
 from serve.nano.optimizer import Optimizer
 from serve.nano.packing import Budget
 from serve.nano.shape import shape
 from serve.nano.stages import BASE, INSTRUCT, THINKING, Stage
+from serve.nano.stepping import Stepper
+from serve.nano.supply import Supply
 from serve.nano.tokenizer import Tokenizer, learn
 from serve.values import POOLS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from torch import Tensor
-
     from serve.nano.feed import Draw
     from serve.values import PoolName
 
 _WORDED_SAMPLES = 1_500  # that the tokenizer is trained on
-_HELD_OUT = 192  # pictures
 _LOOK_EVERY = 60.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What the command line asks for. `patches` is the size of a step, 16 x 16 pixels each; `seed` decides all that is drawn."""
+    """What the command line asks for. `patches` is the size of a step, `held_out` counts test pictures."""
 
     minutes: float
     out: Path
     workers: int
     patches: int
     seed: int
+    held_out: int
     compiled: bool
 
 
@@ -64,7 +64,7 @@ class Training:
         self._wish = wish
         self._source = Source(draw, tokenizer, Budget.of(wish.patches), alphabet)
         # Before the GPU is touched: worker processes are forks.
-        self._held_out = {kind: HeldOut(self._source, _HELD_OUT, kind, wish.workers) for kind in POOLS}
+        self._held_out = {kind: HeldOut(self._source, wish.held_out, kind, wish.workers) for kind in POOLS}
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self._shape = shape(len(tokenizer.vocabulary.pieces))
         self._learner = Learner(fresh(self._shape, wish.seed), len(alphabet)).to(self._device)
@@ -86,28 +86,21 @@ class Training:
         seconds = stage.share * self._wish.minutes * 60
         progress = Progress()
         feed = Feed(self._source, stage.diet, progress if stage is BASE else None, self._wish.seed)
-        steps = iter(loader(feed, self._wish.workers))
-        optimizer = Optimizer([self._learner])
-        self._step(stage, 0.0, steps, optimizer)  # the first one waits for workers and compiles: the clock runs from there
+        supply = Supply(iter(loader(feed, self._wish.workers)), self._device, self._wish.seed)
+        stepper = Stepper(self._forward, Optimizer([self._learner]), self._device)
+        self._step(stage, 0.0, supply, stepper)  # the first one waits for workers and compiles: the clock runs from there
         looked = began = time.monotonic()
         while (part := (time.monotonic() - began) / seconds) < 1:
             progress.set(part)
-            self._step(stage, part, steps, optimizer)
+            self._step(stage, part, supply, stepper)
             if time.monotonic() - looked > _LOOK_EVERY:
                 self._look(stage)
                 looked = time.monotonic()
         self._look(stage)
 
-    def _step(self, stage: Stage, part: float, steps: Iterator[dict[str, Tensor]], optimizer: Optimizer) -> None:
-        asked = time.monotonic()
-        drawn = next(steps)
-        waited = time.monotonic() - asked
-        pictures, tokens = int((drawn["picture_sizes"] > 0).sum()), int((drawn["weights"] > 0).sum())
-        with autocast(self._device):
-            losses = self._forward(on(self._device, drawn))
-        losses.total(stage.auxiliary_weight(part)).backward()
-        optimizer.step(stage.rate(part))
-        if self._journal.step(pictures, tokens, waited):
+    def _step(self, stage: Stage, part: float, supply: Supply, stepper: Stepper) -> None:
+        losses = stepper.step(supply.next(), stage.rate(part), stage.auxiliary_weight(part))
+        if self._journal.step(supply.waited, new=supply.new):
             self._journal.tell(stage.name, stage.rate(part), losses)
 
     def _look(self, stage: Stage) -> None:
@@ -145,8 +138,9 @@ def _wish() -> Wish:
     parser.add_argument("--minutes", type=float, default=24, help="of training, all stages together")
     parser.add_argument("--out", type=Path, required=True, help="folder for the checkpoints and the journal")
     parser.add_argument("--workers", type=int, default=max(1, (os.cpu_count() or 2) - 1), help="processes that draw")
-    parser.add_argument("--patches", type=int, default=65_536, help="of one step: 256 a visual token's worth of four")
+    parser.add_argument("--patches", type=int, default=65_536, help="of 16 x 16 pixels in one step")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--held-out", type=int, default=192, help="test pictures that are looked at every minute")
     parser.add_argument("--no-compile", dest="compiled", action="store_false", help="run without torch.compile")
     return Wish(**vars(parser.parse_args()))
 

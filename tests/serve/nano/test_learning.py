@@ -24,11 +24,12 @@ def test_the_losses_fall_and_nothing_is_left_out(source: Source) -> None:
     learner = Learner(fresh(shape(len(source.tokenizer.vocabulary.pieces)), seed=2), len(source.alphabet))
     before = {name: value.detach().clone() for name, value in learner.named_parameters()}
     optimizer = Optimizer([learner])
+    optimizer.set_rate(0.5)
     losses = []
     for step in islice(Feed(small, Diet(0, thinking=0.5, asks=1)), 4):
         loss = learner(step).total(1.0)
         loss.backward()
-        optimizer.step(0.5)
+        optimizer.step()
         losses.append(float(loss.detach()))
     assert losses[-1] < 0.8 * losses[0]
     still = {name for name, value in learner.named_parameters() if torch.equal(before[name], value)}

@@ -1,0 +1,91 @@
+"""A whole step of training, forward, backward and update: from a CUDA graph on a GPU, since its kernels are many and short."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import torch
+
+from serve.nano.learning import autocast, on
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from torch import Tensor
+
+    from serve.nano.learning import Losses
+    from serve.nano.optimizer import Optimizer
+
+    Forward = Callable[[Mapping[str, Tensor]], Losses]
+
+_WARM_UP = 3  # steps before the capture: they compile, and make the optimizer's state
+_AHEAD = 2  # steps that may be queued: more would only pile up pictures
+
+
+class Stepper:
+    """Runs steps of one shape. The first ones are run as they are written; later ones, on a GPU, are replays of a capture."""
+
+    def __init__(self, forward: Forward, optimizer: Optimizer, device: torch.device) -> None:
+        self._forward, self._optimizer, self._device = forward, optimizer, device
+        self._auxiliary = torch.ones((), device=device)
+        self._held: dict[str, Tensor] = {}
+        self._losses: Losses | None = None
+        self._graph: torch.cuda.CUDAGraph | None = None
+        self._ends: list[torch.cuda.Event] = []
+        self._steps = 0
+
+    def step(self, drawn: Mapping[str, Tensor], rate: float, auxiliary: float) -> Losses:
+        """Learn from `drawn`, which may lie on either side. The losses are overwritten by the next step."""
+        self._optimizer.set_rate(rate)
+        self._auxiliary.fill_(auxiliary)
+        if self._device.type == "cpu":
+            return self._whole(on(self._device, drawn))
+        self._hold(drawn)
+        self._run()
+        self._wait_for_earlier()
+        if self._losses is None:
+            raise RuntimeError("no step has run")
+        return self._losses
+
+    def _hold(self, drawn: Mapping[str, Tensor]) -> None:
+        """A graph reads where it read when it was captured."""
+        if not self._held:
+            self._held = {name: torch.empty_like(tensor, device=self._device) for name, tensor in drawn.items()}
+        for name, tensor in drawn.items():
+            self._held[name].copy_(tensor, non_blocking=True)
+
+    def _run(self) -> None:
+        self._steps += 1
+        if self._graph is not None:
+            self._graph.replay()
+        elif self._steps <= _WARM_UP:
+            self._losses = self._aside()
+        else:
+            self._graph = torch.cuda.CUDAGraph()
+            # Another thread pins memory meanwhile: it must not end the capture.
+            with torch.cuda.graph(self._graph, capture_error_mode="thread_local"):
+                self._losses = self._whole(self._held)
+            self._graph.replay()
+
+    def _aside(self) -> Losses:
+        """On a stream of its own, as what is to be captured must have run before."""
+        stream = torch.cuda.Stream()
+        stream.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(stream):
+            losses = self._whole(self._held)
+        torch.cuda.current_stream().wait_stream(stream)
+        return losses
+
+    def _whole(self, step: Mapping[str, Tensor]) -> Losses:
+        with autocast(self._device):
+            losses = self._forward(step)
+        losses.total(self._auxiliary).backward()
+        self._optimizer.step()
+        return losses.detached()
+
+    def _wait_for_earlier(self) -> None:
+        end = torch.cuda.Event()
+        end.record()
+        self._ends.append(end)
+        if len(self._ends) > _AHEAD:
+            self._ends.pop(0).synchronize()
