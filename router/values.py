@@ -20,12 +20,16 @@ AUTO_NAMES = ("auto", "qwen3-vl")
 """Model names that leave the choice of the pool to the router."""
 
 
+EARLIER_TURNS = 8
+
+
 @dataclass(frozen=True, slots=True)
 class View:
     """What decisions need of a request body; the body itself travels on as the client's bytes.
 
     `text` is what the user asks: the text parts of the last user turn. `images` counts pictures of that turn. `effort` is
-    `reasoning_effort` (chat), `reasoning.effort` (responses) or `thinking.type` (messages: `none` or `high`).
+    `reasoning_effort` (chat), `reasoning.effort` (responses) or `thinking.type` (messages: `none` or `high`). `earlier` holds the
+    user's turns before, oldest first, at most `EARLIER_TURNS`; `thought` says that the last answer came with its reasoning.
     """
 
     model: str | None = None
@@ -34,6 +38,8 @@ class View:
     images: int = 0
     effort: str | None = None
     structured: bool = False
+    earlier: tuple[str, ...] = ()
+    thought: bool = False
 
 
 @dataclass(frozen=True, slots=True)
