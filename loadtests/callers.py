@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import itertools
 import json
 import random
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import httptools
@@ -15,10 +16,13 @@ import httptools
 from loadtests.mock_engine import WORD
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from loadtests.mock_engine import Script
 
 ANSWER_WITHIN_S = 60.0
 PAUSE_AFTER_ERROR_S = 0.05
+PICTURE_BYTES = 393_216  # 512 KB in base64, which is how it travels
 
 
 @dataclass(frozen=True)
@@ -42,11 +46,14 @@ class Answer:
 
 @dataclass(frozen=True)
 class Load:
-    """`callers` at once, each asking again as soon as it is answered; a picture has `picture_bytes` before base64 adds a third."""
+    """`callers` at once, each asking again as soon as it is answered. Every `picture_every`-th request has a picture, of `picture_bytes`
+    before base64 adds a third.
+    """
 
     script: Script
     callers: int
     picture_bytes: int = 0
+    picture_every: int = 1
 
     @property
     def ramp_s(self) -> float:
@@ -124,6 +131,13 @@ def request(target: Target, load: Load, seed: int = 0) -> bytes:
     return head.encode() + body
 
 
+def requests(target: Target, load: Load, limit: int | None = None) -> Iterator[bytes]:
+    """What the callers of `load` send, in the order of sending; without a `limit` it never ends."""
+    plain = request(target, replace(load, picture_bytes=0))
+    turns = itertools.cycle([*[plain] * (load.picture_every - 1), request(target, load)])
+    return itertools.islice(turns, limit)
+
+
 async def connect(port: int) -> Caller:
     """Raises OSError."""
     _, caller = await asyncio.get_running_loop().create_connection(Caller, "127.0.0.1", port)
@@ -148,14 +162,13 @@ async def run(target: Target, load: Load, seconds: float, limit: int | None = No
 
     Streams start spread over the length of one (`Load.ramp_s`), as users come, and not all at once. Returns when the last has ended.
     """
-    tally, sent = tally or Tally(), request(target, load)
+    tally, turns = tally or Tally(), requests(target, load, limit)
     end = time.perf_counter() + seconds
-    remaining = iter(range(limit)) if limit else None
 
     async def user(number: int) -> None:
         await asyncio.sleep(number / load.callers * load.ramp_s)
         caller: Caller | None = None
-        while time.perf_counter() < end and (remaining is None or next(remaining, None) is not None):
+        while time.perf_counter() < end and (sent := next(turns, None)):
             caller = await _ask_once(caller, target.port, sent, load.script, tally)
         if caller:
             caller.transport.close()

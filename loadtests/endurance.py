@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import math
 import socket
-import time
+import statistics
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from loadtests import callers
-from loadtests.callers import Caller, Load, Target, request
+from loadtests.callers import PICTURE_BYTES, Caller, Load, Target, request
 from loadtests.mock_engine import UNARY, Script
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from loadtests.contenders import Engines, Process
 
 OPENING_AT_ONCE = 100
@@ -22,6 +25,9 @@ OPEN_WITHIN_S = 60.0
 SETTLE_S = 1.0
 SOAK_CALLERS = 32
 SOAK_WITHIN_S = 600.0
+SAMPLE_S = 0.25
+FLAT_MB = 8
+LARGEST_MB = 150
 SLOW_WORDS = 5000  # about a megabyte for each reader: more than the kernel and the router would buffer
 SLOW_READ_BYTES = 4096
 SLOW_EVERY_S = 1.0
@@ -48,25 +54,43 @@ class Idle:
 
 @dataclass(frozen=True)
 class Soak:
-    """What was sent, and the router's memory in MB."""
+    """What was sent, and samples of the router's memory in MB, one every SAMPLE_S."""
 
     requests: int
     errors: int
+    pictures: int
     readers: int
     still_reading: int
     rss_before: float
-    rss_early: float  # after a tenth of the requests
-    rss_late: float  # after all of them
-    rss_slow: float  # the most while the slow readers read
+    rss: tuple[float, ...]  # while the requests run
+    rss_slow: tuple[float, ...]  # while the slow readers read
     rss_after: float
 
+    @property
+    def quarters(self) -> tuple[float, ...]:
+        """The median of each quarter of the requests: a single sample may hold a dozen pictures that are on their way."""
+        size = math.ceil(len(self.rss) / 4)
+        return tuple(statistics.median(self.rss[at : at + size] or self.rss[-1:]) for at in range(0, 4 * size, size))
+
+    @property
+    def largest(self) -> float:
+        return max(self.rss_before, *self.rss, *self.rss_slow, self.rss_after)
+
+    @property
+    def flat(self) -> bool:
+        """Whether the last quarter needs no more than the second: the first still fills what is kept."""
+        return self.quarters[3] - self.quarters[1] <= FLAT_MB
+
     def __str__(self) -> str:
+        quarters = ", ".join(f"{quarter:.0f}" for quarter in self.quarters)
+        growth, kept = self.quarters[3] - self.quarters[1], self.largest <= LARGEST_MB
         return (
-            f"{self.requests} requests answered, {self.errors} errors; {self.still_reading} of {self.readers} slow readers served "
-            f"throughout. RSS {self.rss_before:.0f} MB before, {self.rss_early:.0f} MB after a tenth of the requests, "
-            f"{self.rss_late:.0f} MB after all, {self.rss_slow:.0f} MB at most with the readers, {self.rss_after:.0f} MB after; "
-            f"growth {self.rss_after - self.rss_before:+.0f} MB in all, "
-            f"{self.rss_late - self.rss_early:+.0f} MB over the last nine tenths of the requests"
+            f"{self.requests} requests answered, {self.pictures} of them with a picture of 512 KB; {self.errors} errors; "
+            f"{self.still_reading} of {self.readers} slow readers served throughout.\n"
+            f"RSS {self.rss_before:.0f} MB before, {quarters} MB in the quarters of the requests (medians; at most "
+            f"{max(self.rss):.0f} MB), {max(self.rss_slow):.0f} MB at most with the readers, {self.rss_after:.0f} MB after.\n"
+            f"{'Flat' if self.flat else 'NOT FLAT'}: {growth:+.1f} MB from the second quarter to the last (bound {FLAT_MB:+d} MB). "
+            f"At most {self.largest:.0f} MB (bound {LARGEST_MB} MB{'' if kept else ', BROKEN'})."
         )
 
 
@@ -112,37 +136,49 @@ async def _release(port: int) -> None:
     writer.close()
 
 
-async def soak(router: Process, requests: int, readers: int, slow_s: float = SLOW_FOR_S) -> Soak:
+async def soak(router: Process, requests: int, readers: int, picture_every: int = 0, slow_s: float = SLOW_FOR_S) -> Soak:
+    """`picture_every`: 0 for no picture at all."""
     before = router.rss_mb()
-    first = await _requests(router.target, math.ceil(requests / 10))
-    early = router.rss_mb()
-    rest = await _requests(router.target, requests - math.ceil(requests / 10))
-    after = router.rss_mb()
-    slow, still_reading = await _slow_readers(router, readers, slow_s)
+    pictured = Load(UNARY, SOAK_CALLERS, PICTURE_BYTES, picture_every) if picture_every else Load(UNARY, SOAK_CALLERS)
+    async with _sampled(router) as rss:
+        tally = await callers.run(router.target, pictured, SOAK_WITHIN_S, limit=requests)
+    async with _sampled(router) as rss_slow:
+        still_reading = await _slow_readers(router.target, readers, slow_s)
     await asyncio.sleep(SETTLE_S)
-    answered, errors = len(first.answers) + len(rest.answers), first.errors + rest.errors
-    return Soak(answered, errors, readers, still_reading, before, early, after, slow, router.rss_mb())
+    pictures = requests // picture_every if picture_every else 0
+    answered, samples = len(tally.answers), (before, tuple(rss), tuple(rss_slow), router.rss_mb())
+    return Soak(answered, tally.errors, pictures, readers, still_reading, *samples)
 
 
-async def _requests(target: Target, count: int) -> callers.Tally:
-    return await callers.run(target, Load(UNARY, SOAK_CALLERS), SOAK_WITHIN_S, limit=max(1, count))
+@asynccontextmanager
+async def _sampled(router: Process) -> AsyncIterator[list[float]]:
+    """The router's memory in MB through the block: at its start, every SAMPLE_S, and at its end."""
+    samples = [router.rss_mb()]
+
+    async def sample() -> None:
+        while True:
+            await asyncio.sleep(SAMPLE_S)
+            samples.append(router.rss_mb())
+
+    sampling = asyncio.create_task(sample())
+    try:
+        yield samples
+    finally:
+        sampling.cancel()
+    samples.append(router.rss_mb())
 
 
-async def _slow_readers(router: Process, count: int, seconds: float) -> tuple[float, int]:
-    """`count` clients read a little of a stream that the engine would send at once: the router's largest memory meanwhile, in MB, and
-    how many clients were still served at the end.
-    """
-    sent = request(router.target, Load(Script(SLOW_WORDS), count))
-    readers = [asyncio.create_task(_read_slowly(router.target.port, sent)) for _ in range(count)]
-    largest, end = router.rss_mb(), time.perf_counter() + seconds
-    while time.perf_counter() < end and any(not reader.done() for reader in readers):
-        await asyncio.sleep(SLOW_EVERY_S)
-        largest = max(largest, router.rss_mb())
+async def _slow_readers(target: Target, count: int, seconds: float) -> int:
+    """`count` clients read a little of a stream that the engine would send at once: how many were still served at the end."""
+    sent = request(target, Load(Script(SLOW_WORDS), count))
+    readers = [asyncio.create_task(_read_slowly(target.port, sent)) for _ in range(count)]
+    if readers:
+        await asyncio.wait(readers, timeout=seconds)
     still_reading = sum(not reader.done() for reader in readers)
     for reader in readers:
         reader.cancel()
     await asyncio.gather(*readers, return_exceptions=True)
-    return largest, still_reading
+    return still_reading
 
 
 async def _read_slowly(port: int, sent: bytes) -> None:

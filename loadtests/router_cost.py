@@ -26,7 +26,7 @@ from typing import TYPE_CHECKING
 import uvloop
 
 from loadtests import callers, contenders, cost_table, endurance
-from loadtests.callers import Load, Target
+from loadtests.callers import PICTURE_BYTES, Load, Target
 from loadtests.contenders import INSTRUCT, KEY, THINKING, Engines, Process, Start
 from loadtests.cost_table import DIRECT, Measurement, Used
 from loadtests.mock_engine import UNARY, Script
@@ -37,7 +37,6 @@ if TYPE_CHECKING:
 START_WITHIN_S = 90.0
 WARM_UP_S = 0.5
 SETTLE_S = 0.2
-PICTURE_BYTES = 393_216  # 512 KB in base64, which is how it travels
 FIFTY_A_SECOND = Script(words=100, every_ms=20)
 LOADS = {
     "text": Load(UNARY, 32),
@@ -174,7 +173,7 @@ async def endure(running: Bench, options: argparse.Namespace) -> list[str]:
     if options.idle_streams:
         said.append(str(await endurance.idle_streams(router, running.engines, options.idle_streams)))
     if options.soak or options.slow_readers:
-        said.append(str(await endurance.soak(router, options.soak, options.slow_readers)))
+        said.append(str(await endurance.soak(router, options.soak, options.slow_readers, options.picture_every)))
     return said
 
 
@@ -197,6 +196,7 @@ def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--write", type=Path, metavar="FILE", help="put the table between the markers of this file")
     parser.add_argument("--idle-streams", type=int, default=0, metavar="N", help="instead: N streams open and silent")
     parser.add_argument("--soak", type=int, default=0, metavar="REQUESTS", help="instead: memory over so many requests")
+    parser.add_argument("--picture-every", type=int, default=50, metavar="N", help="every Nth of them has a picture (0: none)")
     parser.add_argument("--slow-readers", type=int, default=0, metavar="N", help="then over N readers that hardly read")
     return parser.parse_args(argv)
 

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from router.client import Source
     from router.headers import RawHeaders
 
+MAX_HEAD_BYTES = 1 << 20
+MAX_WAITING = 8  # requests that a client may send before the answer to an earlier one, and still be read from
 LINE = "duet.line"
 """The scope's key for the Line, where the server has one."""
 
@@ -32,11 +34,16 @@ class RelayProtocol(HttpToolsProtocol):
     """One client's connection."""
 
     _line: Line | None = None
+    _head_bytes: int | None = None  # read of a head that has not ended; None: no head is being read
 
     def data_received(self, data: bytes) -> None:
         self._unset_keepalive_if_required()
         try:
             self.parser.feed_data(data)
+            if self._head_bytes is not None:
+                self._head_bytes += len(data)
+                if self._head_bytes > MAX_HEAD_BYTES:
+                    self.send_400_response("Request head too large.")
         except httptools.HttpParserUpgrade as offer:
             self._decline(data[offer.args[0] :])
         except httptools.HttpParserError:
@@ -48,16 +55,35 @@ class RelayProtocol(HttpToolsProtocol):
         llhttp takes what follows such a head for the other protocol; as a request of its own it would be a smuggled one.
         RFC 9110, section 7.8.
         """
+        if self.parser.get_method() == b"CONNECT":
+            self.send_400_response("Invalid HTTP request received.")
+            return
         offered = {b"connection", b"upgrade", b"http2-settings"}
         lines = [b"%b: %b\r\n" % header for header in self.headers if header[0] not in offered]
         head = b"%b %b HTTP/1.1\r\n%b\r\n" % (self.parser.get_method(), self.url, b"".join(lines))
         self.parser = httptools.HttpRequestParser(self)
         self.data_received(head + rest)
 
+    def send_400_response(self, msg: str) -> None:
+        """What is no request ends the connection: with an answer of its own, unless that would stand within another."""
+        if self._line:
+            self.transport.abort()
+        else:
+            super().send_400_response(msg)
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._head_bytes = 0
+
     def on_headers_complete(self) -> None:
+        self._head_bytes = None
         if self.parser.should_upgrade():
             return
         super().on_headers_complete()
+        if (
+            0 < len(self.pipeline) <= MAX_WAITING
+        ):  # uvicorn has stopped reading, and who does not read does not hear a client leave
+            self.flow.resume_reading()
         self.cycle.scope[LINE] = Line(self, self.cycle)  # type: ignore[literal-required]
 
     def on_body(self, body: bytes) -> None:
@@ -148,6 +174,7 @@ class Line:
     async def while_present(self, work: Coroutine[Any, Any, None]) -> None:
         self._task = asyncio.current_task(self._protocol.loop)  # named: to look for it costs a system call
         self._protocol.attach(self)
+        self._cycle.flow.resume_reading()  # a body that came in one piece may have stopped it, and a client that leaves is read
         try:
             if self._cycle.disconnected:
                 work.close()

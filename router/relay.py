@@ -101,6 +101,9 @@ class Relay:
                 future.set_result(None)
 
     def fail(self, error: RequestError) -> None:
+        if self._flowing and isinstance(error, UpstreamFailed) and self._is_whole():
+            self.end()  # all that was missing is the end of the framing
+            return
         future = self._ended if self._opened.done() else self._opened
         if not future.done():
             future.set_exception(error)
@@ -156,7 +159,7 @@ class Relay:
             self._reading = not self._marks.read(events)
         self._last = events
         self._write(events if self._edit is None else self._edit(events))
-        self._plain = not (self._reading or self._edit or (self._buffer and self._buffer.rest))
+        self._plain = self._flowing and not (self._reading or self._edit or (self._buffer and self._buffer.rest))
 
     def _before_error(self, events: bytes) -> bytes:
         """vLLM says in an event that it failed, with a number for a code and `[DONE]` after it: here the stream stops."""
@@ -172,6 +175,9 @@ class Relay:
         """Raises the failure that the engine reported, or UpstreamFailed unless the last event says that the answer is whole."""
         if self._failure:
             raise self._failure
-        tail = b"\n" + self._last
-        if not any(mark in tail for mark in dialect.END_MARKS[self._outlet.endpoint]):
+        if not self._is_whole():
             raise UpstreamFailed("The engine's stream ended before its answer did")
+
+    def _is_whole(self) -> bool:
+        tail = b"\n" + self._last
+        return any(mark in tail for mark in dialect.END_MARKS[self._outlet.endpoint])

@@ -60,7 +60,7 @@ class Connection(asyncio.Protocol):
         bodies = self._bodies
         try:
             self._feed(data)
-        except httptools.HttpParserError as error:
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
             self._fail(f"sent what is not HTTP ({error})")
             return
         if bodies:

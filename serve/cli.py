@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import sys
@@ -18,13 +19,16 @@ from rich.console import Console
 
 from serve.checkpoint import twin as checkpoint_twin
 from serve.config import load
+from serve.doctor import visit
 from serve.errors import DuetError
 from serve.greeting import greeting
 from serve.ports import reachable
 from serve.progress import Progress, say
-from serve.stack import prepare
+from serve.report import COLUMNS, document, show
+from serve.stack import prepare, preview
 from serve.supervisor import Supervisor
 from serve.values import POOLS
+from serve.whatif import Imagined, pools_of, size, with_models
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -81,10 +85,49 @@ def serve(
 
 
 @app.command()
+def plan(
+    *,
+    config: ConfigOption = None,
+    gpu: Annotated[list[str] | None, typer.Option(help="Plan for this card, such as 'RTX 4090D'; may be repeated.")] = None,
+    gpus: Annotated[int | None, typer.Option(min=1, help="So many of that card, or of those here.")] = None,
+    memory: Annotated[str | None, typer.Option(help="With at most this much of each free, such as 24GiB.")] = None,
+    models: Annotated[list[str] | None, typer.Option(help="A hub id or folder; may be repeated.")] = None,
+    instruct: Annotated[str | None, typer.Option(help="The Instruct pool's model.")] = None,
+    thinking: Annotated[str | None, typer.Option(help="The Thinking pool's model.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Everything, for programs.")] = False,
+) -> None:
+    """Print what fits, here or on another card: memory, tokens, what gave way, vLLM's command lines. Starts nothing."""
+    named: dict[PoolName, str | None] = {"instruct": instruct, "thinking": thinking}
+    asked = with_models(load(_file(config)), models or (), named)
+    imagined = Imagined(tuple(gpu or ()), gpus, size(memory))
+    shown = preview(asked, pools_of(models or (), named), os.environ.get("CUDA_VISIBLE_DEVICES"), imagined)
+    if as_json:
+        typer.echo(json.dumps(document(shown), indent=2))
+    else:
+        show(Console(width=COLUMNS), shown)
+
+
+@app.command()
 def twin(name: TwinName, directory: Annotated[Path, typer.Argument(metavar="DIR")]) -> None:
     """Write a checkpoint folder with the true shape of a Qwen3-VL model and no weights, for --load-format dummy."""
     checkpoint_twin.write(name, directory)
     typer.echo(f"{directory}: {name} without weights; serve it with engine.args: [--load-format, dummy]")
+
+
+@app.command()
+def doctor(
+    *,
+    config: ConfigOption = None,
+    log: Annotated[
+        Path | None, typer.Option("--log", help="Name what an engine died of, from its log; `-` reads stdin.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Check this machine and the configuration, or an engine's log, and say how to mend what is wrong."""
+    if log:
+        visit.read_log(_read(log), Console(), as_json=as_json)
+    else:
+        visit.examine_machine(_config_file(config), os.environ, Console(), as_json=as_json)
 
 
 @app.command(context_settings=PASS_THROUGH, add_help_option=False)
@@ -122,13 +165,28 @@ def _let_go_of_output() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+def _read(log: Path) -> bytes:
+    try:
+        return sys.stdin.buffer.read() if str(log) == "-" else log.read_bytes()
+    except OSError as error:
+        raise typer.BadParameter(f"{log}: {error.strerror}", param_hint="--log") from error
+
+
 def _become_router(verb: str, arguments: list[str]) -> NoReturn:
     os.execv(sys.executable, [sys.executable, "-P", "-m", "router", verb, *arguments])  # noqa: S606 - no shell is wanted
 
 
+def _config_file(named: Path | None) -> Path | None:
+    return named or (DEFAULT_CONFIG if DEFAULT_CONFIG.is_file() else None)
+
+
+def _file(named: Path | None) -> Path | None:
+    return named or (DEFAULT_CONFIG if DEFAULT_CONFIG.is_file() else None)
+
+
 def _run(config_file: Path | None, pools: Collection[PoolName], *, with_router: bool) -> None:
     console = Console()
-    file = config_file or (DEFAULT_CONFIG if DEFAULT_CONFIG.is_file() else None)
+    file = _config_file(config_file)
     config = load(file)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:

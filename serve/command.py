@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
+from serve.memory.budget import expandable_segments
 from serve.values import Command
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ OVER_SEVERAL_GPUS = frozenset(
         *("--prefill-context-parallel-size", "-pcp", "--decode-context-parallel-size", "-dcp"),
     }
 )
+NO_EXPANDABLE_SEGMENTS = frozenset({"--kv-transfer-config", "--enable-sleep-mode"})
 SET_BY_DUET = frozenset(
     {"--host", "--port", "--uds", "--model", "--served-model-name", "--config", "--headless", "--shutdown-timeout"}
 )
@@ -57,25 +59,33 @@ def _identity(plan: EnginePlan) -> tuple[str, ...]:
 
 
 def _memory(plan: EnginePlan) -> tuple[str, ...]:
+    settings = plan.settings
     return (
-        *_option("--dtype", plan.dtype),
-        *_option("--kv-cache-dtype", plan.kv_cache_dtype),
+        *_option("--dtype", settings.dtype),
+        *_option("--quantization", settings.quantization),
+        *_option("--kv-cache-dtype", settings.kv_cache_dtype),
+        # The exact size wins over the share, which vLLM then only compares with what is free at its start.
         *_option("--kv-cache-memory-bytes", plan.kv_cache_memory_bytes),
         *_option("--gpu-memory-utilization", plan.gpu_memory_utilization),
-        *_option("--max-model-len", plan.max_model_len),
-        *_option("--max-num-seqs", plan.max_num_seqs),
+        *_option("--max-model-len", settings.max_model_len),
+        *_option("--max-num-seqs", settings.max_num_seqs),
+        *_option("--max-num-batched-tokens", settings.max_num_batched_tokens),
+        *_option("--tensor-parallel-size", len(plan.gpus) if len(plan.gpus) > 1 else None),
+        *_option("--cpu-offload-gb", settings.cpu_offload_gb or None),
+        *_option("--kv-offloading-size", settings.kv_offloading_size),
         "--enable-chunked-prefill",
         "--enable-prefix-caching",
         "--kv-cache-metrics",
         # On a CPU compiling takes longer than it ever gives back, and one process less saves a gigabyte.
-        *(() if plan.gpu else ("--enforce-eager", "--distributed-executor-backend", "uni")),
+        *(() if plan.gpus else ("--enforce-eager", "--distributed-executor-backend", "uni")),
     )
 
 
 def _media(plan: EnginePlan) -> tuple[str, ...]:
     # Scoped sizes: flat ones would shrink a whole video to the area of one picture.
-    sizes = {"images_kwargs": {"size": _size(plan.image_pixels)}, "videos_kwargs": {"size": _size(plan.video_pixels)}}
-    limits = {"image": plan.images_per_request, "video": plan.videos_per_request}
+    settings = plan.settings
+    sizes = {"images_kwargs": {"size": _size(settings.image_pixels)}, "videos_kwargs": {"size": _size(settings.video_pixels)}}
+    limits = {"image": settings.images_per_request, "video": settings.videos_per_request}
     return (
         "--mm-processor-kwargs",
         json.dumps(sizes),
@@ -123,8 +133,12 @@ def _environment(plan: EnginePlan) -> dict[str, str | None]:
 
 
 def _device(plan: EnginePlan) -> dict[str, str | None]:
-    if plan.gpu:
-        return {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": str(plan.gpu.index)}
+    if plan.gpus:
+        devices = ",".join(str(gpu.index) for gpu in plan.gpus)
+        own_memory = NO_EXPANDABLE_SEGMENTS.intersection(flag_names(plan.extra_args))
+        expandable = expandable_segments(plan.settings, len(plan.gpus)) and not own_memory
+        allocator = {"PYTORCH_CUDA_ALLOC_CONF": "expandable_segments:True"} if expandable else {}
+        return {"CUDA_DEVICE_ORDER": "PCI_BUS_ID", "CUDA_VISIBLE_DEVICES": devices, **allocator}
     return {
         "VLLM_CPU_KVCACHE_SPACE": None,  # it would override --kv-cache-memory-bytes
         "VLLM_ENABLE_V1_MULTIPROCESSING": "0",

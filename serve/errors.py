@@ -10,6 +10,7 @@ DuetError            1  never raised itself
 ├── EngineDied       9
 ├── EngineTimeout   10
 ├── RouterDied      11
+├── Unhealthy       12
 └── ForcedStop     130  as a shell reports a program that Ctrl-C ended
 
 2 is the command line parser's.
@@ -82,6 +83,12 @@ class RouterDied(DuetError):
     """The router ended before it was ever ready, was not ready in time, or could not look at its configuration."""
 
     exit_code = 11
+
+
+class Unhealthy(DuetError):
+    """The doctor has found something that keeps Duet from running."""
+
+    exit_code = 12
 
 
 class ForcedStop(DuetError):

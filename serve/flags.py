@@ -42,7 +42,7 @@ def check(plan: EnginePlan, arguments: Sequence[str], known: Collection[str], pa
     if taken := [flag for flag in own if flag in SET_BY_DUET]:
         raise FlagError(f"{key}: {', '.join(taken)}: Duet sets this itself, from the other keys of duet.yaml")
     if several := [flag for flag in map(flag_name, plan.extra_args) if flag in OVER_SEVERAL_GPUS]:
-        raise FlagError(f"{key}: {', '.join(several)}: an engine has one GPU here; give the pool more replicas instead")
+        raise FlagError(f"{key}: {', '.join(several)}: engine.tensor_parallel_size says how many GPUs an engine has")
     unknown = [flag for flag in flag_names(arguments) if flag not in known]
     if unknown:
         source = key if unknown[0] in own else "Duet's own command line"

@@ -7,7 +7,7 @@ import shlex
 import sys
 from typing import TYPE_CHECKING
 
-from serve.plan import is_path
+from serve.planning.names import is_path
 from serve.ports import reachable
 from serve.values import EVERY_POOL
 

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import os
 import re
+from dataclasses import replace
 from itertools import takewhile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import psutil
 import pynvml
 
 from serve.errors import PlanError
-from serve.values import Gpu, Hardware
+from serve.values import Gpu, GpuProcess, Hardware
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 
 GPU_NAME = re.compile(r"\d+$|GPU-|MIG-")
@@ -28,9 +29,11 @@ def probe(cuda_visible_devices: str | None, *, with_gpus: bool) -> Hardware:
         PlanError: the variable names a GPU that the driver does not know, or the driver does not answer.
 
     """
-    cores = len(os.sched_getaffinity(0))
-    gpus = visible(_gpus(), cuda_visible_devices) if with_gpus else ()
-    return Hardware(gpus, cores, psutil.virtual_memory().total)
+    machine = Hardware((), len(os.sched_getaffinity(0)), psutil.virtual_memory().total)
+    if not with_gpus:
+        return machine
+    driven = _driven(machine)
+    return replace(driven, gpus=visible(driven.gpus, cuda_visible_devices))
 
 
 def visible(gpus: Sequence[Gpu], cuda_visible_devices: str | None) -> tuple[Gpu, ...]:
@@ -60,25 +63,63 @@ def _named(name: str, gpus: Sequence[Gpu]) -> Gpu:
     return found[0]
 
 
-def _gpus() -> tuple[Gpu, ...]:
+def _driven(machine: Hardware) -> Hardware:
+    """The machine as its NVIDIA driver describes it; as it was where there is no driver."""
     try:
         pynvml.nvmlInit()
     except NO_DRIVER:
-        return ()
+        return machine
     except pynvml.NVMLError as error:
         raise PlanError(f"the NVIDIA driver does not answer: {error}") from error
     try:
-        return tuple(_gpu(index) for index in range(pynvml.nvmlDeviceGetCount()))
+        gpus = tuple(_gpu(index) for index in range(pynvml.nvmlDeviceGetCount()))
+        return replace(machine, gpus=gpus, driver=_told(pynvml.nvmlSystemGetDriverVersion), cuda=_cuda())
     except pynvml.NVMLError as error:
         raise PlanError(f"the NVIDIA driver cannot describe its GPUs: {error}") from error
     finally:
         pynvml.nvmlShutdown()
 
 
+def _cuda() -> str | None:
+    """The newest CUDA that the driver runs, "13.0"; NVML says 13000."""
+    version = _told(pynvml.nvmlSystemGetCudaDriverVersion_v2)
+    return f"{version // 1000}.{version % 1000 // 10}" if version else None
+
+
 def _gpu(index: int) -> Gpu:
     try:
         handle = pynvml.nvmlDeviceGetHandleByIndex(index)
         major, minor = pynvml.nvmlDeviceGetCudaComputeCapability(handle)
-        return Gpu(index, pynvml.nvmlDeviceGetName(handle), (major, minor), pynvml.nvmlDeviceGetUUID(handle))
+        gpu = Gpu(index, pynvml.nvmlDeviceGetName(handle), (major, minor), pynvml.nvmlDeviceGetUUID(handle))
     except pynvml.NVMLError as error:
         raise PlanError(f"the NVIDIA driver cannot describe GPU {index}: {error}") from error
+    memory = _told(pynvml.nvmlDeviceGetMemoryInfo, handle)
+    total, free = (memory.total, memory.free) if memory else (0, 0)
+    return replace(gpu, memory_bytes=total, free_bytes=free, holders=_holders(handle))
+
+
+def _holders(handle: Any) -> tuple[GpuProcess, ...]:
+    """Other processes with memory on the GPU, most first; a process that computes and draws is listed twice and counted once."""
+    running = [
+        process
+        for ask in (pynvml.nvmlDeviceGetComputeRunningProcesses, pynvml.nvmlDeviceGetGraphicsRunningProcesses)
+        for process in _told(ask, handle) or ()
+    ]
+    found = {each.pid: GpuProcess(each.pid, each.usedGpuMemory, _name(each.pid)) for each in running if each.pid != os.getpid()}
+    return tuple(sorted(found.values(), key=lambda process: (-(process.memory_bytes or 0), process.pid)))
+
+
+def _name(pid: int) -> str:
+    """The program's name; empty where the process cannot be seen, as from within a container."""
+    try:
+        return psutil.Process(pid).name()
+    except psutil.Error:
+        return ""
+
+
+def _told(ask: Callable[..., Any], *of: Any) -> Any:
+    """What the driver answers, or `None` where it does not: some machines and containers keep it to themselves."""
+    try:
+        return ask(*of)
+    except pynvml.NVMLError:
+        return None

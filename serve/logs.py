@@ -9,12 +9,15 @@ from contextlib import suppress
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
+from serve.causes import diagnose
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
 LARGEST_BYTES = 64 << 20
 TAIL_BYTES = 64 << 10
+LINES_OF_A_START = 2000
 LAST_LINES = 200  # the API server adds its own trace below the cause
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 # vLLM marks each line with the process it comes from, the level and the place.
@@ -59,7 +62,9 @@ class Log:
     def evidence(self) -> str:
         """Quote what explains an end, and say where the rest is."""
         words = "\n".join(f"  {line}" for line in last_words(self.last_lines()))
-        return f"Its last words:\n{words}\nThe whole log: {self.path}"
+        found = diagnose(self.last_lines(LINES_OF_A_START))
+        cause = f"\n{found.summary}" if found else ""
+        return f"Its last words:\n{words}{cause}\nThe whole log: {self.path}"
 
     def shorten(self) -> None:
         """Move the content aside once it is large; the process appends, so it goes on at the start of the emptied file."""

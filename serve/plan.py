@@ -1,173 +1,174 @@
-"""Decides what each engine gets: device, memory, limits. Pure: hardware and configuration in, frozen plans out."""
+"""Decides what each engine gets: device, memory, limits. Pure: hardware, models and configuration in, a frozen plan out."""
 
 from __future__ import annotations
 
-from collections import Counter
-from dataclasses import dataclass
-from pathlib import PurePath
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from serve.checkpoint.embedded import EMBEDDED_MODEL
-from serve.errors import PlanError
-from serve.values import EMBEDDED, EVERY_POOL, EnginePlan, PixelLimits
+from serve.planning.drafts import KV_ON_CPU, draft
+from serve.planning.ladder import LADDER
+from serve.planning.names import check_names, model_of, served_names
+from serve.planning.refusal import refusal
+from serve.planning.settings import settings
+from serve.planning.settle import settle
+from serve.planning.share import room, with_memory
+from serve.planning.slots import order_of_starts, place, slots, together
+from serve.planning.width import widths
+from serve.values import EnginePlan, Plan
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 
-    from serve.config import DuetConfig, PoolConfig
-    from serve.values import Gpu, Hardware, PoolName
+    from serve.config import DuetConfig
+    from serve.memory.card import ModelCard
+    from serve.planning.drafts import Draft
+    from serve.planning.settle import Settled
+    from serve.planning.slots import Slot
+    from serve.values import Budget, Gpu, Hardware, PoolName, Room
 
-HUB_MODEL: dict[PoolName, str] = {"instruct": "Qwen/Qwen3-VL-4B-Instruct", "thinking": "Qwen/Qwen3-VL-4B-Thinking"}
-GIB = 1 << 30
-GPU_SHARE = 0.90  # of one GPU's memory, over all engines on it
-ROUNDING = 1e-9
-BFLOAT16_SINCE = (8, 0)  # compute capability; FP8 KV needs the same (vLLM: v1/attention/backends/*.py)
+    Cards = Mapping[PoolName, ModelCard | None]
 
-
-@dataclass(frozen=True, slots=True)
-class _Slot:
-    """The place of one engine: its name, its port, and what it shares its device with."""
-
-    pool: PoolName
-    name: str
-    port: int
-    gpu: Gpu | None
-    neighbours: int
-    gpu_share: float | None  # of the GPU's memory, where the configuration names one
-    starts_after: str | None
+SHARE_DIGITS = 1000  # vLLM's share of a GPU is given in thousandths, rounded down
+TIGHT = (
+    "This is tight: nothing is left to give up, and an engine holds less than a full context and a quarter. Last resorts: a smaller "
+    "model, an FP8 or INT4 checkpoint, engine.kv_offloading_size (idle conversations in RAM), engine.cpu_offload_gb (slow)"
+)
 
 
 @dataclass(frozen=True, slots=True)
-class _Defaults:
-    """What `null` in the configuration means on one kind of device."""
+class _Group:
+    """The engines that share GPUs, or the CPU; `settled` is None where nothing is known of any model."""
 
-    max_model_len: int
-    max_num_seqs: int
-    max_image_pixels: int
-    kv_cache_memory_bytes: int | None
+    slots: tuple[Slot, ...]
+    start: tuple[Draft, ...]
+    usable: Mapping[int, int]
+    settled: Settled | None
+
+    @property
+    def fits(self) -> bool:
+        return self.settled is None or self.settled.fits
+
+    @property
+    def losses(self) -> int:
+        """Steps down that a user would notice."""
+        return sum(step.what != LADDER[0].what for step in self.settled.steps) if self.settled else 0
 
 
-ON_GPU = _Defaults(32_768, 256, 4_194_304, None)
-ON_CPU = _Defaults(8_192, 32, 1_310_720, GIB)
-
-
-def plan(config: DuetConfig, hardware: Hardware, pools: Collection[PoolName]) -> tuple[EnginePlan, ...]:
-    """Plan one engine for each loopback replica of `pools`.
+def plan(config: DuetConfig, hardware: Hardware, cards: Cards, pools: Collection[PoolName]) -> Plan:
+    """Plan one engine for each loopback replica of `pools`; `cards` has each pool's model, or on a CPU `None` where nothing is known.
 
     Raises:
-        PlanError: no such replica, one port or name twice, or more memory than there is.
+        PlanError: no such replica, one port or name twice, or a wish that cannot be had: then the sum that failed, and what fits.
 
     """
-    slots = tuple(_slots(config, hardware, pools))
-    if not slots:
-        asked = " or ".join(f"pools.{pool}.replicas" for pool in pools)
-        raise PlanError(f"{asked}: no replica has a loopback address, so there is no engine to start here")
-    shares = {gpu: _left(gpu, slots) for gpu in hardware.gpus}
-    plans = tuple(_engine(slot, config, hardware, shares) for slot in slots)
-    _check_names(plans)
-    _check_memory(plans, hardware)
-    return plans
+    hardware = with_memory(hardware)
+    rooms = tuple(room(gpu, config.serve.gpu_reserve) for gpu in hardware.gpus)
+    groups = _best(config, hardware, cards, slots(config, pools), rooms)
+    for group in groups:
+        if group.settled and not group.fits:
+            raise refusal(group.settled, group.start, group.usable, [room for room in rooms if room.gpu.index in group.usable])
+    engines = {engine.name: engine for group in groups for engine in _engines(config, hardware, group)}
+    check_names(engines.values())
+    settled = [group.settled for group in groups if group.settled]
+    return Plan(
+        engines=tuple(engines[name] for name in (slot.name for slot in slots(config, pools))),
+        rooms=rooms,
+        steps=tuple(step for each in settled for step in each.steps),
+        notes=() if all(each.is_good for each in settled) else (TIGHT,),
+    )
 
 
-def served_id(pool: PoolName, model: str) -> str:
-    """Name a model as clients see it: a hub id as it is, a folder by its last part, an embedded checkpoint by its own name."""
-    if model == EMBEDDED:
-        return EMBEDDED_MODEL[pool]
-    return PurePath(model).name if is_path(model) else model
+def _best(config: DuetConfig, hardware: Hardware, cards: Cards, waiting: Sequence[Slot], rooms: Sequence[Room]) -> list[_Group]:
+    """Take the narrowest engines that lose nothing that a user would notice, else those that lose least."""
+    best: list[_Group] = []
+    for choice in _widths(config, cards, waiting, rooms):
+        placed = place(waiting, hardware.gpus, choice)
+        there = [replace(slot, gpus=gpus) for slot, gpus in zip(waiting, placed, strict=True)]
+        groups = [_group(config, hardware, cards, group, rooms) for group in together(there)]
+        if not best or _rank(groups) < _rank(best):
+            best = groups
+    return best
 
 
-def is_path(model: str) -> bool:
-    """Tell a folder from a hub id by its looks: `org/name` is an id, `/x`, `./x`, `~/x` and `a/b/c` are folders."""
-    return model.startswith(("/", ".", "~")) or model.count("/") > 1
+def _rank(groups: Sequence[_Group]) -> tuple[bool, int]:
+    return not all(group.fits for group in groups), sum(group.losses for group in groups)
 
 
-def model_of(pool: PoolName, config: PoolConfig, hardware: Hardware) -> str:
-    """Choose the model where the configuration leaves it open: the real one needs a GPU."""
-    return config.model or (HUB_MODEL[pool] if hardware.gpus else EMBEDDED)
+def _widths(
+    config: DuetConfig, cards: Cards, waiting: Sequence[Slot], rooms: Sequence[Room]
+) -> Iterable[Mapping[PoolName, int]]:
+    if not rooms:
+        return [{}]
+    known = {slot.pool: card for slot in waiting if (card := cards[slot.pool])}
+    engines = {pool: config.pools.named(pool).engine for pool in known}
+    return widths(engines, known, {room.gpu: room.usable for room in rooms})
 
 
-def _slots(config: DuetConfig, hardware: Hardware, pools: Collection[PoolName]) -> Iterator[_Slot]:
-    ports = [(pool, port) for pool in pools for port in config.pools.named(pool).local_ports]
-    _check_ports(ports)
-    in_pool = Counter(pool for pool, _ in ports)
-    devices = [hardware.gpus[place % len(hardware.gpus)] if hardware.gpus else None for place in range(len(ports))]
-    latest: dict[Gpu | None, str] = {}
-    for (pool, port), gpu in zip(ports, devices, strict=True):
-        name = pool if in_pool[pool] == 1 else f"{pool}-{port}"
-        share = config.pools.named(pool).engine.gpu_memory_utilization
-        yield _Slot(pool, name, port, gpu, devices.count(gpu), share, latest.get(gpu) if gpu else None)
-        latest[gpu] = name
+def _group(config: DuetConfig, hardware: Hardware, cards: Cards, group: Sequence[Slot], rooms: Sequence[Room]) -> _Group:
+    indices = {gpu.index for slot in group for gpu in slot.gpus}
+    usable = {room.gpu.index: room.usable for room in rooms if room.gpu.index in indices} or {0: hardware.memory_bytes}
+    known = [(slot, config.pools.named(slot.pool).engine, card) for slot in group if (card := cards[slot.pool])]
+    start = tuple(draft(*each) for each in known)
+    return _Group(tuple(group), start, usable, settle(start, usable) if start else None)
 
 
-def _check_ports(ports: list[tuple[PoolName, int]]) -> None:
-    twice = [port for port, count in Counter(port for _, port in ports).items() if count > 1]
-    if twice:
-        where = " and ".join(f"pools.{pool}.replicas" for pool, port in ports if port == twice[0])
-        raise PlanError(f"{where}: port {twice[0]} is given to more than one engine")
+def _engines(config: DuetConfig, hardware: Hardware, group: _Group) -> Iterator[EnginePlan]:
+    settled, after = group.settled, order_of_starts(group.slots)
+    found = dict(zip([each.slot for each in settled.drafts], settled.pairs(), strict=True)) if settled else {}
+    for slot in group.slots:
+        plain = _engine(config, hardware, slot, len(group.slots), after[slot.name])
+        yield _budgeted(plain, *found[slot], settled) if settled and slot in found else plain
 
 
-def _engine(slot: _Slot, config: DuetConfig, hardware: Hardware, shares: Mapping[Gpu, float]) -> EnginePlan:
+def _engine(config: DuetConfig, hardware: Hardware, slot: Slot, neighbours: int, after: str | None) -> EnginePlan:
+    """All that does not depend on the model's size."""
     pool = config.pools.named(slot.pool)
-    asked = pool.engine
-    defaults = ON_GPU if slot.gpu else ON_CPU
     model = model_of(slot.pool, pool, hardware)
-    names = (served_id(slot.pool, model), *pool.aliases, *EVERY_POOL, *([model] if is_path(model) else []))
+    gpu = slot.gpus[0] if slot.gpus else None
     return EnginePlan(
         name=slot.name,
         pool=slot.pool,
         model=model,
-        served_names=tuple(dict.fromkeys(names)),
+        served_names=served_names(slot.pool, model, pool.aliases),
         host=config.serve.host,
         port=slot.port,
-        gpu=slot.gpu,
+        gpus=slot.gpus,
         # Threads beyond the cores spin for them: two engines with two threads each on two cores answered several times slower.
         # One core is left to the router and the engines' own front ends.
-        threads=None if slot.gpu else max(1, (hardware.cores - 1) // slot.neighbours),
-        dtype=None if _has_bfloat16(slot.gpu) else "half",
-        kv_cache_dtype=asked.kv_cache_dtype or ("fp8" if _has_bfloat16(slot.gpu) else "auto"),
-        kv_cache_memory_bytes=asked.kv_cache_memory or defaults.kv_cache_memory_bytes,
-        gpu_memory_utilization=(slot.gpu_share or shares[slot.gpu]) if slot.gpu else None,
-        max_model_len=asked.max_model_len or defaults.max_model_len,
-        max_num_seqs=asked.max_num_seqs or defaults.max_num_seqs,
-        image_pixels=PixelLimits(asked.min_image_pixels, asked.max_image_pixels or defaults.max_image_pixels),
-        video_pixels=PixelLimits(4096, asked.max_video_pixels),
-        images_per_request=asked.images_per_request,
-        videos_per_request=asked.videos_per_request,
+        threads=None if slot.gpus else max(1, (hardware.cores - 1) // neighbours),
+        settings=settings(slot.pool, pool.engine, None, gpu),
+        kv_cache_memory_bytes=pool.engine.kv_cache_memory or KV_ON_CPU,
+        gpu_memory_utilization=None,
         drain_s=config.serve.drain_s,
-        extra_args=asked.args,
-        starts_after=slot.starts_after,
+        extra_args=pool.engine.args,
+        starts_after=after,
     )
 
 
-def _has_bfloat16(gpu: Gpu | None) -> bool:
-    return gpu is None or gpu.compute_capability >= BFLOAT16_SINCE
+def _budgeted(plain: EnginePlan, found: Draft, budget: Budget, settled: Settled) -> EnginePlan:
+    return replace(
+        plain,
+        settings=found.settings,
+        kv_cache_memory_bytes=budget.kv_cache,
+        gpu_memory_utilization=found.asked.gpu_memory_utilization or utilization(found.gpu, budget),
+        budget=budget,
+        open_keys=found.open | _open_sizes(found),
+        rungs=settled.rungs,
+    )
 
 
-def _left(gpu: Gpu, slots: Collection[_Slot]) -> float:
-    """Divide what the named shares of a GPU leave among its other engines."""
-    on_it = [slot for slot in slots if slot.gpu == gpu]
-    named = {slot.name: slot.gpu_share for slot in on_it if slot.gpu_share}
-    others, total = len(on_it) - len(named), sum(named.values())
-    left = round((GPU_SHARE - total) / others, 3) if others else 0.0
-    if total > 1 + ROUNDING or (others and left <= 0):
-        terms = " + ".join(f"{share:g} ({name})" for name, share in named.items())
-        too_much = (
-            f"which leaves nothing of {GPU_SHARE:g} to {others} more" if total <= 1 + ROUNDING else "which is more than 1"
-        )
-        raise PlanError(f"pools.*.engine.gpu_memory_utilization: on GPU {gpu.index} {terms} = {total:g}, {too_much}")
-    return left
+def _open_sizes(found: Draft) -> set[str]:
+    if found.asked.gpu_memory_utilization:
+        return set()
+    return {"gpu_memory_utilization", *(() if found.asked.kv_cache_memory else ("kv_cache_memory",))}
 
 
-def _check_names(plans: tuple[EnginePlan, ...]) -> None:
-    pool_of: dict[str, PoolName] = {}
-    for each in plans:
-        for name in each.served_names:
-            if name not in EVERY_POOL and pool_of.setdefault(name, each.pool) != each.pool:
-                raise PlanError(f"pools.instruct and pools.thinking: both would serve {name!r}")
+def utilization(gpu: Gpu | None, budget: Budget) -> float | None:
+    """The share of a GPU that vLLM asks for at its start, beside an exact KV cache: it ends at once where less is free.
 
-
-def _check_memory(plans: tuple[EnginePlan, ...], hardware: Hardware) -> None:
-    on_cpu = [plan.kv_cache_memory_bytes or 0 for plan in plans if plan.gpu is None]
-    if sum(on_cpu) > hardware.memory_bytes:
-        total, have = sum(on_cpu) / GIB, hardware.memory_bytes / GIB
-        raise PlanError(f"pools.*.engine.kv_cache_memory: {len(on_cpu)} engines want {total:.1f} GiB; there are {have:.1f} GiB")
+    By then its own CUDA context is there, and what its allocator may come to keep is not. vllm: v1/worker/utils.py, request_memory
+    """
+    if gpu is None:
+        return None
+    asked = budget.total - budget.context - budget.slack
+    return max(1, asked * SHARE_DIGITS // gpu.memory_bytes) / SHARE_DIGITS

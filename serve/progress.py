@@ -60,6 +60,11 @@ class Progress:
         self._phases[name] = Phase.WAITING
         self.say("\n".join(filter(None, [f"{name} {how}; it starts again in {after_s:g} s", evidence])))
 
+    def lowered(self, name: str, said: str) -> None:
+        """Say it, and count its time anew."""
+        self._phases[name] = Phase.WAITING
+        self.say(f"{name} {said}")
+
     def waiting(self, pools: Sequence[str]) -> None:
         """Name the pools, and the key that says where their replicas are."""
         keys = " and ".join(f"pools.{pool}.replicas" for pool in pools)

@@ -7,24 +7,31 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from serve import flags, hardware, ports
+from serve import cards, flags, hardware, ports, whatif
 from serve.command import command
-from serve.errors import ConfigError, EngineDied, RouterDied
+from serve.errors import ConfigError, EngineDied, ModelNotFound, RouterDied
 from serve.model import locate
-from serve.package import bytecode_env, find
+from serve.package import Package, bytecode_env, find
 from serve.plan import plan
-from serve.supervisor import Service
+from serve.planning.descent import descend, way_out
+from serve.planning.names import model_of
+from serve.planning.shortage import shortage
+from serve.planning.slots import slots
+from serve.report import Preview
+from serve.service import Lowered, Service
 from serve.values import EMBEDDED, Command
+from serve.wording import engine_line, step_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
     from pathlib import Path
 
     from serve.config import DuetConfig
-    from serve.package import Package
-    from serve.values import EnginePlan, Hardware, PoolName
+    from serve.memory.card import ModelCard
+    from serve.values import EnginePlan, Hardware, Plan, PoolName
 
 ROUTER_START_TIMEOUT_S = 60
+ELSEWHERE = ("vllm", "serve")  # how vLLM is started where it is installed as its makers mean it
 ROUTER_GRACE_S = 5  # to end after its requests have
 
 
@@ -53,22 +60,65 @@ def prepare(
 
     """
     if with_router:
-        _check_router(config_file)
+        check_router(config_file)
     package = find(config.serve.launcher)
     machine = hardware.probe(cuda_visible_devices, with_gpus=package.runs_on_gpu)
     say(_describe(machine, package))
-    plans = plan(config, machine, pools)
-    ports.check([*(_router_claims(config) if with_router else ()), *map(_claim, plans)])
+    _check_ports(config, pools, with_router=with_router)
     _make(config.serve.cache_dir)
-    _check_flags(plans, package, config.serve.cache_dir, say)
-    plans = tuple(_locate(each, config.serve.cache_dir, say) for each in plans)
+    planned = plan(config, machine, cards_of(config, machine, pools), pools)
+    _tell(planned, say)
+    _check_flags(planned.engines, package, config.serve.cache_dir, say)
+    plans = tuple(_locate(each, config.serve.cache_dir, say) for each in planned.engines)
     router = [_router(config, config_file, plans)] if with_router else []
-    env = bytecode_env(config.serve.cache_dir)
+    starter = _Starter(config, package, tuple(service.name for service in router))
     ready_url = f"{_router_url(config)}/ready" if with_router else None
-    return Stack((*router, *(_engine(each, package, env, config, router) for each in plans)), plans, ready_url)
+    return Stack((*router, *map(starter.service, plans)), plans, ready_url)
 
 
-def _check_router(config_file: Path | None) -> None:
+def preview(
+    config: DuetConfig, pools: Collection[PoolName], cuda_visible_devices: str | None, imagined: whatif.Imagined
+) -> Preview:
+    """Plan for this machine, or for what is imagined in its place; nothing is started, made or asked beyond that.
+
+    Raises:
+        DuetError: there is no such GPU or model, or the plan does not fit.
+
+    """
+    package = Package("vllm", "", config.serve.launcher or ELSEWHERE) if imagined.gpus else find(config.serve.launcher)
+    here = hardware.probe(cuda_visible_devices, with_gpus=package.runs_on_gpu and not imagined.gpus)
+    machine = whatif.instead(here, imagined)
+    known = cards_of(config, machine, pools)
+    planned = plan(config, machine, known, pools)
+    return Preview(planned, known, {each.name: command(each, package.launcher, {}) for each in planned.engines})
+
+
+def cards_of(config: DuetConfig, machine: Hardware, pools: Collection[PoolName]) -> dict[PoolName, ModelCard | None]:
+    """Read what the plan must know of each pool's model.
+
+    Without a GPU the KV cache has a given size, so a model whose files say too little is left to vLLM to judge.
+
+    Raises:
+        ModelNotFound: there is no such model, or with a GPU nobody can tell how large it is.
+
+    """
+    found: dict[PoolName, ModelCard | None] = {}
+    for pool in pools:
+        try:
+            found[pool] = cards.find(pool, model_of(pool, config.pools.named(pool), machine))
+        except ModelNotFound:
+            if machine.gpus:
+                raise
+            found[pool] = None
+    return found
+
+
+def _tell(planned: Plan, say: Callable[[str], None]) -> None:
+    for line in [*map(step_line, planned.steps), *map(engine_line, planned.engines), *planned.notes]:
+        say(line)
+
+
+def check_router(config_file: Path | None) -> None:
     """Let the router look at its part of the configuration, which nobody else knows."""
     done = subprocess.run(_router_argv("check", config_file), capture_output=True, text=True, check=False)
     message = done.stderr.strip().removeprefix("duet: ")
@@ -91,8 +141,11 @@ def _router_claims(config: DuetConfig) -> Sequence[ports.Claim]:
     return [ports.Claim("router.port", "router.host", config.router.host, config.router.port)]
 
 
-def _claim(plan: EnginePlan) -> ports.Claim:
-    return ports.Claim(f"pools.{plan.pool}.replicas", "serve.host", plan.host, plan.port)
+def _check_ports(config: DuetConfig, pools: Collection[PoolName], *, with_router: bool) -> None:
+    engines = [
+        ports.Claim(f"pools.{slot.pool}.replicas", "serve.host", config.serve.host, slot.port) for slot in slots(config, pools)
+    ]
+    ports.check([*(_router_claims(config) if with_router else ()), *engines])
 
 
 def _make(cache_dir: Path) -> None:
@@ -136,19 +189,47 @@ def _router(config: DuetConfig, config_file: Path | None, plans: Sequence[Engine
     )
 
 
-def _engine(
-    plan: EnginePlan, package: Package, env: dict[str, str | None], config: DuetConfig, before: Sequence[Service]
-) -> Service:
-    return Service(
-        name=plan.name,
-        command=command(plan, package.launcher, env),
-        health_url=f"http://{ports.reachable(plan.host)}:{plan.port}/health",
-        log=config.serve.cache_dir / "logs" / f"{plan.pool}-{plan.port}.log",
-        start_timeout_s=config.serve.start_timeout_s,
-        stop_grace_s=plan.drain_s + config.serve.shutdown_timeout_s,
-        died=EngineDied,
-        timeout_key="serve.start_timeout_s",
-        turn=f"GPU {plan.gpu.index}" if plan.gpu else plan.name,
-        after=(*(service.name for service in before), *([plan.starts_after] if plan.starts_after else [])),
-        stop_stage=1,
-    )
+@dataclass(frozen=True, slots=True)
+class _Starter:
+    """Makes services of plans, and lower ones of those that ended for lack of memory before they were ready."""
+
+    config: DuetConfig
+    package: Package
+    after: tuple[str, ...]  # services that start before any engine
+
+    def service(self, plan: EnginePlan, retries: int | None = None) -> Service:
+        """Make the service of one engine; with less memory it may be tried again `retries` times."""
+        serve = self.config.serve
+        left = serve.memory_retries if retries is None else retries
+        return Service(
+            name=plan.name,
+            command=command(plan, self.package.launcher, bytecode_env(serve.cache_dir)),
+            health_url=f"http://{ports.reachable(plan.host)}:{plan.port}/health",
+            log=serve.cache_dir / "logs" / f"{plan.pool}-{plan.port}.log",
+            start_timeout_s=serve.start_timeout_s,
+            stop_grace_s=plan.drain_s + serve.shutdown_timeout_s,
+            died=EngineDied,
+            timeout_key="serve.start_timeout_s",
+            turn=_turn(plan),
+            after=(*self.after, *([plan.starts_after] if plan.starts_after else [])),
+            stop_stage=1,
+            lower=lambda lines: self._lower(plan, left, lines),
+        )
+
+    def _lower(self, plan: EnginePlan, left: int, lines: Sequence[str]) -> Lowered | str:
+        """Answer for an engine that was never ready: what to start in its place, or what the user can do."""
+        missing = shortage(lines)
+        if missing is None:
+            return ""
+        descent = descend(plan, missing) if left else None
+        if descent is None:
+            return way_out(plan, missing)
+        often = self.config.serve.memory_retries
+        said = (
+            f"ended for lack of memory: {missing.said}.\n  It starts again with {descent.said} ({often - left + 1} of {often})"
+        )
+        return Lowered(self.service(descent.plan, left - 1), said)
+
+
+def _turn(plan: EnginePlan) -> str:
+    return f"GPU {plan.gpus[0].index}" if plan.gpus else plan.name

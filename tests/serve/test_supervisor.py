@@ -13,7 +13,8 @@ from pathlib import Path
 import httpx
 
 from serve.errors import EngineDied
-from serve.supervisor import Service, Supervisor
+from serve.service import Service
+from serve.supervisor import Supervisor
 from serve.values import Command, Phase
 from tests.processes import free_port
 
@@ -33,6 +34,9 @@ class Recorder:
             self.ready.release()
 
     def restarting(self, name: str, how: str, after_s: float, evidence: str) -> None:
+        pass
+
+    def lowered(self, name: str, said: str) -> None:
         pass
 
     def waiting(self, pools: Sequence[str]) -> None:

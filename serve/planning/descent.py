@@ -1,0 +1,92 @@
+"""The step down after an engine has ended for lack of memory although its plan fitted: what to change, or what only the user may."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from serve.memory.budget import with_kv_cache
+from serve.planning.ladder import lower
+
+if TYPE_CHECKING:
+    from serve.planning.shortage import Shortage
+    from serve.values import EnginePlan, Rung
+
+MIB = 1 << 20
+MARGIN = 256 * MIB  # beyond what was missing: the next piece may be larger
+LEAST_CONTEXT = 1024  # tokens; less serves nobody
+UTILIZATION_STEP = 0.01  # of the GPU: a little less than what was free
+WISHES = {
+    "context": "max_model_len, kv_cache_memory and kv_cache_dtype",
+    "loading": "quantization",
+    "running": "kv_cache_memory, max_model_len, max_image_pixels, max_num_seqs and max_num_batched_tokens",
+}
+LAST_RESORTS = "Else: a smaller model, an FP8 or INT4 checkpoint, engine.cpu_offload_gb, or another engine fewer on this GPU"
+
+
+@dataclass(frozen=True, slots=True)
+class Descent:
+    """The plan to try next, and in words what is different."""
+
+    plan: EnginePlan
+    said: str
+
+
+def descend(plan: EnginePlan, short: Shortage) -> Descent | None:
+    """Take the next step down that may help, wishes left alone; `None` where there is none."""
+    if short.kind == "context":
+        return _shorter(plan, short.longest or plan.settings.max_model_len // 2)
+    if short.kind == "running" and (smaller := _smaller_cache(plan, short.missing + MARGIN)):
+        return smaller
+    return _next_rung(plan, short)
+
+
+def way_out(plan: EnginePlan, short: Shortage) -> str:
+    """Say what the user can do where Duet may change nothing more."""
+    return f"Leave pools.{plan.pool}.engine.{WISHES[short.kind]} to Duet, or lower them. {LAST_RESORTS}."
+
+
+def _shorter(plan: EnginePlan, longest: int) -> Descent | None:
+    block = plan.budget.block_tokens if plan.budget else 16
+    now, then = plan.settings.max_model_len, longest // block * block
+    if "max_model_len" not in plan.open_keys or not LEAST_CONTEXT <= then < now:
+        return None
+    settings = replace(plan.settings, max_model_len=then)
+    return Descent(replace(plan, settings=settings), f"a context of {then:,} tokens in place of {now:,}")
+
+
+def _smaller_cache(plan: EnginePlan, less: int) -> Descent | None:
+    """Take from the KV cache, as long as it holds a full context."""
+    if not plan.budget or "kv_cache_memory" not in plan.open_keys:
+        return None
+    budget = with_kv_cache(plan.budget, plan.budget.kv_cache - less)
+    if budget.kv_tokens <= plan.settings.max_model_len:
+        return None
+    said = f"a KV cache of {budget.kv_tokens:,} tokens in place of {plan.budget.kv_tokens:,}"
+    share = _less(plan, less)
+    return Descent(replace(plan, budget=budget, kv_cache_memory_bytes=budget.kv_cache, gpu_memory_utilization=share), said)
+
+
+def _less(plan: EnginePlan, less: int) -> float | None:
+    """Ask for so many bytes less at the start, too."""
+    if plan.gpu_memory_utilization is None or not plan.gpus or "gpu_memory_utilization" not in plan.open_keys:
+        return plan.gpu_memory_utilization
+    return round(max(UTILIZATION_STEP, plan.gpu_memory_utilization - less / plan.gpus[0].memory_bytes), 3)
+
+
+def _next_rung(plan: EnginePlan, short: Shortage) -> Descent | None:
+    for at, rung in enumerate(plan.rungs):
+        if short.kind == "loading" and not _is_weights(rung):
+            continue
+        settings = lower(plan.settings, rung, plan.open_keys)
+        if settings == plan.settings:
+            continue
+        share = _less(plan, short.missing + MARGIN)
+        lowered = replace(plan, settings=settings, rungs=plan.rungs[at + 1 :], gpu_memory_utilization=share)
+        smaller = None if _is_weights(rung) else _smaller_cache(lowered, short.missing + MARGIN)
+        return Descent(smaller.plan, f"{rung.what} and {smaller.said}") if smaller else Descent(lowered, rung.what)
+    return None
+
+
+def _is_weights(rung: Rung) -> bool:
+    return any(key == "quantization" for key, _ in rung.changes)
