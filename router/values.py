@@ -42,13 +42,30 @@ class View:
     thought: bool = False
 
 
+Stage = Literal["client", "rules", "scorer", "conversation", "engine"]
+"""Who decided: what the client said, a rule, the learned scorer, the conversation so far, or an engine that was asked."""
+
+Doubt = Literal["instruct", "thinking", "ask"]
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How scores become pools. Scores nearer than `doubt_band` to `threshold` are in doubt, and then `doubt` decides."""
+
+    threshold: float = 0.5
+    doubt_band: float = 0.05
+    doubt: Doubt = "thinking"
+
+
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The pool, a short code that says why, and how likely (0 to 1) it is that the request needs thinking."""
+    """The pool, a short code that says why, how likely (0 to 1) it is that the request needs thinking, and who decided."""
 
     pool: PoolName
     reason: str
     score: float
+    stage: Stage = "rules"
+    in_doubt: bool = False
 
 
 @dataclass(frozen=True, slots=True)
