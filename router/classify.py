@@ -19,6 +19,8 @@ ASK_CHARACTERS = 4000
 """Longer texts are judged by their two ends, where people put the ask."""
 CLEAR = 0.35
 """A score further than this from the threshold takes a conversation to the other pool."""
+FOLLOW_UP_BYTES = 20
+"""Shorter asks lean on what was said before ("And the next?"), whatever they score by themselves."""
 DEFAULT = Policy()
 
 
@@ -30,7 +32,7 @@ def classify(view: View, policy: Policy = DEFAULT) -> Decision:
         return Decision("instruct", "structured_output", 0.1, "client")
     now = judge(view.text, policy)
     before = _pool_so_far(view, policy)
-    if before in (None, now.pool) or _is_clear(now, policy):
+    if before in (None, now.pool) or _is_clear(view.text, now, policy):
         return now
     return Decision(before, "conversation", now.score, "conversation")
 
@@ -65,13 +67,14 @@ def _pool_so_far(view: View, policy: Policy) -> PoolName | None:
     pool: PoolName | None = None
     for text in view.earlier:
         decision = judge(text, policy)
-        if pool is None or _is_clear(decision, policy):
+        if pool is None or _is_clear(text, decision, policy):
             pool = decision.pool
     return pool
 
 
-def _is_clear(decision: Decision, policy: Policy) -> bool:
-    return decision.stage == "rules" or abs(decision.score - policy.threshold) > CLEAR
+def _is_clear(text: str, decision: Decision, policy: Policy) -> bool:
+    stands_alone = len(text.encode()) >= FOLLOW_UP_BYTES
+    return decision.stage == "rules" or (stands_alone and abs(decision.score - policy.threshold) > CLEAR)
 
 
 def _ends(text: str) -> str:
