@@ -14,14 +14,14 @@ LIMIT = 4000
 SHORT = 260
 """Up to this many characters all of the text is the question, whatever stands in it."""
 OPENING = 140
-CLOSING = 200
+CLOSING = 120
 PARAGRAPH = 240
 """A last paragraph up to this long is the closing by itself."""
 
 _SPEAKER = re.compile(r"\A\W{0,3}(?:system(?: prompt)?|系统(?:提示|指令|提示词)?)\W{0,3}[:：\]】].*?(?:\buser|用户|\bhuman|提问)\W{0,3}[:：\]】]\s*", re.I | re.S)
 _PERSONA = re.compile(
     r"\A(?:\W{0,3}(?:system|系统)\W{0,3}[:：\]】]\s*)?(?:(?:you are (?:a|an|the|our|my|now)\b|you're (?:a|an|the|our|my)\b|your (?:role|task|job) is|act as|as an? [a-z ]{3,60},|always |before (?:you )?answer|"
-    r"think (?:very |really )?(?:carefully|hard|deeply)|take your time|你是|您是|作为一|请你?扮演|请?(?:务必)?(?:仔细|认真|深入|慎重)(?:地)?思考|回答(?:之)?前)"
+    r"think (?:very |really )?(?:carefully|hard|deeply)|take your time|answer only after|consider (?:all|every)|reason (?:step|carefully)|你是|您是|作为一|请你?扮演|请?(?:务必)?(?:仔细|认真|深入|慎重)(?:地)?思考|回答(?:之)?前)"
     r"[^.。!！?？\n]{0,300}(?:[.。!！]+\s*|\n+))+",
     re.I,
 )
@@ -38,6 +38,11 @@ _INSTRUCTION = re.compile(
 _QUOTED = re.compile(r"[“「『]([^”」』]{10,}?)[”」』]|\"([^\"]{16,}?)\"|《[^》\n]{1,40}》|<([a-z]+)>.{16,}?</\3>", re.S)
 _FIRST_OPTION = re.compile(r"(?:^|[\s(（?？:：。])[(（]?A\s?[)）.．、:：](?=.*?(?:\s|[;；,，。)）])[(（]?B\s?[)）.．、:：])", re.S)
 _OPTION = re.compile(r"(?:^|\s)[(（]?[A-H]\s?[)）.．、:：]")
+_TEXT_FOLLOWS = re.compile(
+    r"\A[^\n。.!！？?]{0,60}(?:(?:以下|下面|下列|如下|给定|这)[^\n。.]{0,12}(?:文本|文章|句子|段落|短文|短评|对话|文段|文字|故事|段话|评论|新闻|材料|邮件|描述|介绍|单词|词语|内容)"
+    r"|(?:following|below|this|these|given) (?:\w+ ){0,2}(?:text|article|sentences?|passage|paragraph|review|dialogue?|words|email|story|conversation|message|note)s?\b)[^\n。.!！？?：:]{0,60}[：:。.！!\n？?]\s*",
+    re.I,
+)
 _SENTENCE = re.compile(r"[^\n。！？!?；;.]*(?:[。！？!?；;]+|\.(?!\s|\Z)|\.|\n+|\Z)")
 
 
@@ -68,12 +73,21 @@ def find_ask(text: str) -> Ask:
     text, options = _without_options(text)
     text, quoted = _without_quotes(text)
     if len(text) <= SHORT:
+        follows = _TEXT_FOLLOWS.match(text) if len(text) > 60 else None
+        if follows and len(text) - follows.end() > 20:
+            return _instructed(follows[0], text[follows.end() :], quoted, code, options, preface, length)
         return Ask("", text, "", quoted, code, options, preface, length)
     opening, material, question = _parts(text)
     if _INSTRUCTION.match(opening):
         closing = question if question.rstrip()[-1:] in "?？:：" or len(question) < 60 else ""
         return Ask("", f"{opening}\n{closing}".strip(), material if closing else material + question, quoted, code, options, preface, length)
     return Ask(opening, question, material, quoted, code, options, preface, length)
+
+
+def _instructed(opening: str, rest: str, quoted: str, code: str, options: str, preface: str, length: int) -> Ask:
+    last = rest.rstrip().rfind("\n")
+    closing = rest[last + 1 :] if 0 <= last and len(rest) - last < 80 and rest.rstrip()[-1:] in "?？:：" else ""
+    return Ask("", f"{opening}\n{closing}".strip(), rest, quoted, code, options, preface, length)
 
 
 def _ends(text: str) -> str:

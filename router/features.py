@@ -1,8 +1,9 @@
-"""Ask → features: the words, their neighbours and the shape of what is asked, as strings."""
+"""Ask → features: the words, their neighbours, their classes and the shape of what is asked, as strings."""
 
 from __future__ import annotations
 
 import re
+from itertools import combinations
 from typing import TYPE_CHECKING
 
 from router.lexicon import MEMBERS
@@ -10,91 +11,125 @@ from router.lexicon import MEMBERS
 if TYPE_CHECKING:
     from router.ask import Ask
 
+QUOTED = 200
+MATERIAL = 400
+"""Characters of quotes and of material whose words are looked at."""
+
 _TOKEN = re.compile(r"⟦[a-z]+⟧|[a-z]+(?:'[a-z]+)?|\d+(?:[.,]\d+)*|[\u3400-\u9fff]|\\[a-z]+|\n\n|[^\sa-z0-9]")
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
-_WH = re.compile(r"how (?:many|much|long|far|old|tall|often|do|does|did|can|could|would|should|might|to|is|are)|\\b(?:why|how|what|who|whose|where|when|which)\\b|为什么|为何|怎么|怎样|如何|多少|几|什么|哪[里儿些个]?|谁|是否|吗|求|计算")
-_LENGTHS = (8, 16, 32, 64, 128, 256, 512, 1024)
-_CODE_LINE = re.compile(r"[;{]\s*$|^\s*(?:def|class|for|if|return|import|#include)\b.*[:;(<]", re.M)
-
-
-def tokens(text: str) -> list[str]:
-    return ["#" if token[0].isdigit() else token for token in _TOKEN.findall(text.lower())]
+_CODE_LINE = re.compile(r"[;{]$|^[ \t]*(?:def|class|for|if|return|import|#include)\b.*[:;(<]", re.MULTILINE)
+_QUESTION_WORD = re.compile(
+    r"how (?:many|much|long|far|old|tall|often|do|does|did|can|could|would|should|might|to|is|are)|\b(?:why|how|what|who|whose|where|when|which)\b"
+    r"|为什么|为何|怎么|怎样|如何|多少|几|什么|哪[里儿些个]?|谁|是否|吗|求|计算"
+)
+_QUESTION_LENGTHS = (8, 16, 32, 64, 128, 256, 512, 1024)
+_MATERIAL_LENGTHS = (100, 300)
+_LAST_MARKS = "?？.。:：)）!！"
 
 
 def features(ask: Ask) -> set[str]:
+    """Everything about `ask` that the scorer weighs; the same ask gives the same set."""
     words = tokens(ask.question)
-    grams = words + [*map(" ".join, zip(words, words[1:]))] + [*map(" ".join, zip(words, words[1:], words[2:]))]
-    found = set(grams)
-    found.update("^" + w for w in words[:2])
-    found.add("^^" + " ".join(words[:2]))
-    found.update("$" + w for w in words[-3:])
+    grams = [*words, *_pairs(words), *map(" ".join, zip(words, words[1:], words[2:], strict=False))]
+    found = _edges(words)
     if ask.opening:
         first = tokens(ask.opening)
-        more = first + [*map(" ".join, zip(first, first[1:]))]
-        found.update(more)
-        found.add("^^" + " ".join(first[:2]))
-        found.add("^" + first[0])
-        grams += more
-    classes = sorted({c for g in set(grams) if (c := MEMBERS.get(g))})
-    counts = {}
-    for g in set(grams):
-        c = MEMBERS.get(g)
-        if c: counts[c] = counts.get(c, 0) + 1
-    n = min(len(_NUMBER.findall(ask.question)), 2)
-    extra = [f"num{n}"]
-    if ask.opening or ask.material: extra.append("MATERIAL")
-    if ask.options: extra.append("OPT")
-    for c, k in counts.items():
-        found.add("K:" + c)
-        if k > 1: found.add("K:" + c + "2")
-        if k > 3: found.add("K:" + c + "4")
-        found.update(f"K:{c} {e}" for e in extra)
-    found.update(f"K:{a} K:{b}" for i, a in enumerate(classes) for b in classes[i+1:])
-    if not classes: found.add("K:none")
-    if ask.quoted:
-        found.update("Q:" + w for w in tokens(ask.quoted[:200]))
-    if ask.material:
-        found.update("M:" + w for w in tokens(ask.material[:400]))
-    found.update(shape(ask))
-    whs = _WH.findall(ask.question.lower())
-    if whs:
-        k = sum(len(ask.question) > x for x in (20, 50, 120))
-        found.update((f"wh {whs[-1]} num{n}", f"wh {whs[-1]} len{k}", *(f"wh {whs[-1]} {e}" for e in extra), *(f"wh {whs[-1]} K:{c}" for c in classes)))
+        grams += [*first, *_pairs(first)]
+        found.update(("^^" + " ".join(first[:2]), "^" + first[0]) if first else ())
+    found.update(grams)
+    numbers = len(_NUMBER.findall(ask.question))
+    setting = _setting(ask, numbers)
+    classes = _classes(found)
+    found.update(_class_features(classes, setting))
+    found.update(_question_words(ask.question, sorted(classes), setting))
+    found.update(_shape(ask, numbers))
+    found.update("Q:" + word for word in tokens(ask.quoted[:QUOTED]))
+    found.update("M:" + word for word in tokens(ask.material[:MATERIAL]))
     return found
 
 
-def shape(ask: Ask) -> set[str]:
-    found = set()
-    q = ask.question
-    n = len(_NUMBER.findall(q))
-    found.add(f"num{min(n, 6)}")
-    for k in _LENGTHS:
-        if len(q) > k:
-            found.add(f"len>{k}")
-    if ask.material:
-        m = ask.material[:1500]
-        found.add("MATERIAL")
-        for k in (100, 300):
-            if len(ask.material) > k:
-                found.add(f"mat>{k}")
-        found.add(f"matnum{min(len(_NUMBER.findall(m)), 8)//2}")
-        if "\n" in m:
-            found.add("matlines")
-        if _CODE_LINE.search(m):
-            found.add("MATCODE")
+def tokens(text: str) -> list[str]:
+    """English words, Chinese characters, marks; every number is "#"."""
+    return ["#" if token[0].isdigit() else token for token in _TOKEN.findall(text.lower())]
+
+
+def _pairs(words: list[str]) -> map[str]:
+    return map(" ".join, zip(words, words[1:], strict=False))
+
+
+def _edges(words: list[str]) -> set[str]:
+    return {"^^" + " ".join(words[:2]), *("^" + word for word in words[:2]), *("$" + word for word in words[-3:])}
+
+
+def _setting(ask: Ask, numbers: int) -> list[str]:
+    """What surrounds the words: a class means another thing beside numbers, under a passage or above options."""
+    setting = [f"num{min(numbers, 2)}"]
+    if ask.opening or ask.material:
+        setting.append("MATERIAL")
     if ask.options:
-        o = ask.options
-        found.add("OPT")
-        d = len(_NUMBER.findall(o))
-        found.add(f"optnum{min(d, 5)}")
-        found.add("optlong" if len(o) > 120 else "optshort")
-        if "$" in o or "\\" in o: found.add("OPTTEX")
-    if ask.quoted: found.add("QUOTED")
-    if ask.code: found.add("FENCE")
-    if ask.preface: found.add("PREFACE")
-    if "$" in q or "\\" in q: found.add("TEX")
-    if _CODE_LINE.search(q): found.add("CODE")
-    e = q.rstrip()[-1:]
-    found.add("end" + (e if e in "?？.。:：)）!！" else "w"))
-    found.add("lines%d" % min(q.count("\n"), 4))
+        setting.append("OPT")
+    return setting
+
+
+def _classes(grams: set[str]) -> dict[str, int]:
+    """Class → how many of its members were said."""
+    counts: dict[str, int] = {}
+    for gram in grams:
+        name = MEMBERS.get(gram)
+        if name is not None:
+            counts[name] = counts.get(name, 0) + 1
+    return counts
+
+
+def _class_features(classes: dict[str, int], setting: list[str]) -> list[str]:
+    if not classes:
+        return ["K:none"]
+    found = [f"K:{one} K:{other}" for one, other in combinations(sorted(classes), 2)]
+    for name, count in classes.items():
+        found.append("K:" + name)
+        found += [f"K:{name}{least}" for least in (2, 4) if count >= least]
+        found += [f"K:{name} {fact}" for fact in setting]
     return found
+
+
+def _question_words(question: str, classes: list[str], setting: list[str]) -> list[str]:
+    """The last question word, with what stands around it."""
+    words = _QUESTION_WORD.findall(question.lower())
+    if not words:
+        return []
+    length = sum(len(question) > limit for limit in (20, 50, 120))
+    around = [f"len{length}", *setting, *("K:" + name for name in classes)]
+    return [f"wh {words[-1]} {fact}" for fact in around]
+
+
+def _shape(ask: Ask, numbers: int) -> list[str]:
+    question = ask.question
+    last = question.rstrip()[-1:]
+    found = [f"num{min(numbers, 6)}", f"lines{min(question.count(chr(10)), 4)}", f"end{last if last in _LAST_MARKS else 'w'}"]
+    found += [f"len>{limit}" for limit in _QUESTION_LENGTHS if len(question) > limit]
+    found += [name for name, part in (("QUOTED", ask.quoted), ("FENCE", ask.code), ("PREFACE", ask.preface)) if part]
+    if "$" in question or "\\" in question:
+        found.append("TEX")
+    if _CODE_LINE.search(question):
+        found.append("CODE")
+    return found + _material_shape(ask.material) + _options_shape(ask.options)
+
+
+def _material_shape(material: str) -> list[str]:
+    if not material:
+        return []
+    start = material[:1500]
+    found = ["MATERIAL", f"matnum{min(len(_NUMBER.findall(start)), 8) // 2}"]
+    found += [f"mat>{limit}" for limit in _MATERIAL_LENGTHS if len(material) > limit]
+    if "\n" in start:
+        found.append("matlines")
+    if _CODE_LINE.search(start):
+        found.append("MATCODE")
+    return found
+
+
+def _options_shape(options: str) -> list[str]:
+    if not options:
+        return []
+    found = ["OPT", f"optnum{min(len(_NUMBER.findall(options)), 5)}", "optlong" if len(options) > 120 else "optshort"]
+    return [*found, "OPTTEX"] if "$" in options or "\\" in options else found

@@ -1,0 +1,53 @@
+"""Asks that leave no doubt: a pattern in the question, the code that names it, and the pool it calls for.
+
+Each rule is right for at least 98 of 100 prompts that it speaks on (`make eval-routing` shows the counts). First match decides.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from router.ask import Ask
+
+Side = Literal["instruct", "thinking"]
+
+
+class Rule(NamedTuple):
+    reason: str
+    side: Side
+    pattern: re.Pattern[str]
+
+
+def _rule(reason: str, side: Side, pattern: str) -> Rule:
+    return Rule(reason, side, re.compile(pattern, re.IGNORECASE))
+
+
+# fmt: off
+RULES: tuple[Rule, ...] = (
+    _rule("not_to_solve", "instruct", r"""(?:\bdo not|\bdon't|no need to|\bwithout) (?:solv|calculat|comput|prov)(?:e|ing|ating)?\b|\b(?:do|does|should|is|be) not (?:to )?(?:be )?solved?\b|no answer needed|unsolved|(?:不用|不要|无需|不必|(?<!分)别)(?:解(?![释决除])|做(?:题|[：:，,。；]|\Z)|算(?!上|入|进)|作答|计算|求解|去算)"""),
+    _rule("translate", "instruct", r"""\btranslate\b|\bhow (?:do|would|can) (?:you|i|we|one) say\b|\b(?:put|turn|render)\b.{0,60}\binto (?:english|chinese|french|german|spanish|japanese|italian|korean|russian)\b|\b(?:english|chinese|french|german|spanish|japanese) version|翻译|译成|译为|翻成(?:英|中|日|法|德|韩|俄)|用(?:英语|英文|日语|法语|德语|韩语|西班牙语)怎么说"""),
+    _rule("transcribe", "instruct", r"""\A\W*(?:please )?ocr (?:this|the)\b|\btranscribe\b|\b(?:what is|what's) written\b|\bwhat does (?:it|this|the) (?:sign|label|text|board|shirt|banner|note|poster|screen) say\b|(?:识别|读出|转写|抄写|照抄)(?:一下)?[^。？?，,\n]{0,10}(?:文字|文本|内容|号码|原文)"""),
+    _rule("caption", "instruct", r"""\A\W*(?:please |can you |could you |briefly )?(?:describe|caption|summari[sz]e) (?:the|this|what|in|briefly|it)\b|\A\W*(?:请)?(?:用一句话|简要|简单|详细)?(?:地)?(?:描述|概括|总结)(?:一下)?(?:这|图|照片|画面|下面|以下)"""),
+    _rule("extract", "instruct", r"""\A\W*(?:please |can you )?(?:extract|copy) (?:the|all|every|each|any)\b|\A\W*(?:请|请你)?(?:从|根据)(?:以下|下面|这|下|给定)[^。？?\n]{0,16}(?:提取|抽取|摘抄)"""),
+    _rule("rewrite", "instruct", r"""\A\W*(?:please |can you |could you )?(?:rephrase|paraphrase|proofread|reformat|polish)\b|\bfix the (?:grammar|spelling|typos?)\b|\b(?:classify|categori[sz]e) (?:the|this|these) (?:following )?(?:text|review|news|sentence|article|tweet|comment|headline)|\bsentiment\b|改写(?:句子|这句|这段|下面的句)|润色|错别字|仿写|扩写|(?:写)(?:一)?(?:首|篇|封)[^。？?\n]{0,10}(?:诗|邮件|故事|文案|祝福|通知|广告语|笑话)|情感(?:倾向|分类)"""),
+    _rule("small_talk", "instruct", r"""\A\W*(?:hi|hello|hey|thanks|thank you|bye|goodbye|good (?:morning|evening|night))\b[^?\n]{0,24}\Z|\A\W*(?:你好|您好|谢谢|再见|早上好|晚安|晚上好|拜拜)[^？?\n]{0,8}\Z"""),
+    _rule("prove", "thinking", r"""\A(?![^\n]{0,80}(?:latex|title|topic|typo|format|grammar|read|language)).*(?:\bprove that\b|\bshow that\b.{0,60}[=<>$]|求证[:：]|试证|[请试]证明(?!题))"""),
+    _rule("argument", "thinking", r"""(?:weaken|strengthen)s? the (?:argument|conclusion)|which[^\n]{0,40}(?:must|cannot|could) be true|assumption (?:on which|required)|(?:以下|下列|下面)(?:哪|各|选项)[^。\n]{0,16}(?:推出|为真|削弱|加强|质疑|假设|前提)|由此可以?推出|据此可以推"""),
+)
+# fmt: on
+_SECOND_TASK = re.compile(
+    r"\bthen\b(?! list)|\b(?:and|or) (?:then )?(?:solve|tell|explain|say|correct|compute|check|find|calculate|decide|work|repair|debug|prove|state|justify)|\bwhy\b|\bwhether\b|\bsolve\b|\bhow many\b"
+    r"|\bwhose\b|\bwho (?:should|is right)|再|然后|并(?:解|计算|求|说明|判断|找|指|证|算|推|分析)|指出|平均|一共|谁|为什么|解答|求解|哪一步|增幅|是否|之和|验算",
+    re.IGNORECASE,
+)
+"""Words that ask for more than the one thing that a rule heard."""
+
+
+def rule_for(ask: Ask) -> Rule | None:
+    """The rule that speaks on `ask`, or None. An ask for two things is left to the scorer, but for "do not solve"."""
+    spoken = next((rule for rule in RULES if rule.pattern.search(ask.question)), None)
+    if spoken is None or spoken.reason == "not_to_solve" or spoken.side == "thinking":
+        return spoken
+    return None if _SECOND_TASK.search(ask.question) else spoken
