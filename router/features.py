@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
 QUOTED = 200
 MATERIAL = 400
-"""Characters of quotes and of material whose words are looked at."""
+OPTIONS = 200
+"""Characters of quotes, of material and of options whose words are looked at."""
 
 _TOKEN = re.compile(r"⟦[a-z]+⟧|[a-z]+(?:'[a-z]+)?|\d+(?:[.,]\d+)*|[\u3400-\u9fff]|\\[a-z]+|\n\n|[^\sa-z0-9]")
 _NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
@@ -45,6 +46,7 @@ def features(ask: Ask) -> set[str]:
     found.update(_shape(ask, numbers))
     found.update("Q:" + word for word in tokens(ask.quoted[:QUOTED]))
     found.update("M:" + word for word in tokens(ask.material[:MATERIAL]))
+    found.update(_option_words(ask.options))
     return found
 
 
@@ -68,6 +70,8 @@ def _setting(ask: Ask, numbers: int) -> list[str]:
         setting.append("MATERIAL")
     if ask.options:
         setting.append("OPT")
+    if ask.code:
+        setting.append("FENCE")
     return setting
 
 
@@ -125,6 +129,16 @@ def _material_shape(material: str) -> list[str]:
         found.append("matlines")
     if _CODE_LINE.search(start):
         found.append("MATCODE")
+    return found
+
+
+def _option_words(options: str) -> set[str]:
+    """The words of the options, and their classes: what may be answered tells what is asked."""
+    if not options:
+        return set()
+    words = tokens(options[:OPTIONS])
+    found = {"O:" + word for word in words}
+    found.update("OK:" + name for name in _classes({*words, *_pairs(words)}))
     return found
 
 

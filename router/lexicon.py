@@ -31,20 +31,25 @@ CLASSES: dict[str, str] = {
         |物体|物品|衣服|正在""",
     "picture": "image|picture|photo|photograph|figure|scene|screenshot|poster|painting|illustration|图片|图像|照片|画面|图中|这张图|截图|海报|图里|图上|画中",
     "chart": "chart|graph|axis|bar|bars|line graph|pie|plot|curve|trend|histogram|scatter|legend|图表|柱状|折线|饼图|曲线|趋势|坐标|统计图|表格|报表|走势",
-    "passage": """passage|article|paragraph|review|document|essay|story|dialogue|conversation|email|news|sentence|sentences|abstract|excerpt|context|transcript|movie
+    "passage": """passage|article|paragraph|review|document|essay|story|dialogue|conversation|email|news|sentence|sentences|abstract|excerpt|context|transcript|movie|reviewer|viewer|newspaper|bio|plot|dialog|tweet|headline
         |短文|文章|文本|段落|材料|对话|原文|文中|句子|新闻|评论|邮件|故事|这段|段话|全文|上文|下文|课文|摘要|日志""",
-    "rewrite": """rewrite|rephrase|paraphrase|translate|translation|summarize|summarise|summary|tldr|shorten|classify|categorize|category|sentiment|proofread|correct|grammar|format
+    "rewrite": """rewrite|nutshell|sum up|rephrase|paraphrase|translate|translation|summarize|summarise|summary|tldr|shorten|classify|categorize|category|sentiment|proofread|correct|grammar|format
         |convert|extract|list|outline|describe|description|caption|generate|draft|compose|poem|slogan|reply|polish|formal|bullet|json|markdown|csv|latex|translated|spelling
         |改写|润色|翻译|译成|概括|总结|归纳|分类|类别|情感|纠正|改正|格式|转换|抽取|列出|大纲|描述|生成|写一|起草|诗|标语|回复|口语|英文|中文|日语|错别字|标点|排版|整理成|仿写|扩写|缩写|造句|同义""",
     "math": """equation|triangle|circle|rectangle|square|angle|angles|area|perimeter|volume|radius|diameter|polygon|cube|digit|digits|integer|integers|divisor|prime|sequence|function
         |matrix|vector|numbers|parallel|perpendicular|tangent|diagonal|fraction|polynomial|slope|parabola|chord|arc|hexagon|sphere|cone|cylinder|vertex|vertices|midpoint|congruent
         |degrees|exponential|derivative|integral|limit|root|roots|divisible|remainder|multiple|sides|even|odd|函数|方程|数列|三角形|圆|矩形|平行|直线|抛物线|椭圆|双曲线|向量|集合|角|面积|体积|周长|直径|半径|切线
         |斜率|正方形|长方形|菱形|梯形|弧|垂直|平分|中点|质数|整数|奇数|偶数|余数|定义域|单调|导数|极值|顶点|对角线|圆锥|棱|等差|等比|焦点""",
+    "puzzle": """puzzle|pattern|missing|comes next|cube|cubes|dice|die|fold|folded|net|mirror|reflection|rotate|rotated|opposite|symmetry|symmetric|axis of symmetry|pieces|piece
+        |matchstick|matchsticks|tile|tiles|stack|stacked|maze|balance|scale|weigh|weighs|grid|overlap|view from|seen from|top view|unfold|jigsaw|tangram|sudoku|chess|checkmate|stand for|cut out
+        |积木|骰子|折叠|展开图|对称|旋转|规律|拼成|拼图|镜子|俯视|左视|主视|火柴|迷宫|天平|缺少|问号|数独|棋|翻转|剪去|堆""",
+    "analysis": """periodic|continuous|convex|concave|increasing|decreasing|zeros|zero of|intercept|asymptote|amplitude|domain|range|maximum value|minimum value|injective|differentiable|bounded|inverse
+        |周期|连续|奇函数|偶函数|单调|零点|递增|递减|凹|凸|值域|渐近线|最值|截距""",
     "science": """velocity|speed|acceleration|force|energy|circuit|voltage|current|resistor|resistance|mass|friction|momentum|gravity|pressure|temperature|wavelength|magnetic|electric
         |reaction|solution|acid|ion|ions|molecule|molecules|atom|atoms|electron|compound|element|enzyme|gene|genes|cell|cells|species|population|organism|experiment|hypothesis|concentration|moles
         |predator|ecosystem|food web|photosynthesis|kinetic|torque|spring|pulley|lens|equilibrium|oxidation|速度|加速度|电路|电压|电流|电阻|磁场|溶液|反应|离子|分子|实验|基因|细胞|光合|质量|浓度|摩擦|重力|压强|物块|小球|木块
         |弹簧|滑轮|动能|势能|电荷|电场|氧化|沉淀|元素|化合|酶|染色体|种群|遗传|密度|浮力|透镜|功率|气体""",
-    "law": """court|plaintiff|defendant|liable|liability|contract|statute|convicted|guilty|lawsuit|tenant|landlord|tort|negligence|法院|原告|被告|起诉|诉讼|合同|民事|刑事|犯罪|侵权|判决|赔偿|债权|债务|继承|违约|责任|管辖|当事人|构成|罪""",
+    "law": """court|plaintiff|defendant|liable|liability|contract|statute|convicted|guilty|lawsuit|tenant|landlord|tort|negligence|法院|原告|被告|起诉|诉讼|合同|民事|刑事|犯罪|侵权|判决|赔偿|债权|债务|继承|违约|责任|管辖|当事人|构成|罪|权利|义务|交付|请求|公证|股东|担保|抵押|合法|无效|行为人""",
     "illness": """patient|symptom|symptoms|diagnosis|diagnose|treatment|presents|pain|fever|blood|ache|swollen|cough|患者|病人|症状|诊断|治疗|发热|疼痛|咳嗽|血压|岁男|岁女|腹痛|病变|用药""",
     "fault": """bug|debug|error|errors|exception|fails|failing|crash|crashes|traceback|wrong|broken|leak|leaking|stopped|noise|won't|doesn't|not working|stuck|slow|suddenly|intermittent|issue|fault
         |timeout|报错|错误|异常|崩溃|失败|不工作|漏水|故障|坏了|不亮|不转|异响|卡住|没反应|突然|总是|排查|哪里错|有问题|不对|变慢|超时""",
