@@ -6,8 +6,9 @@ count as structure, while the words that decide come from the question itself, w
 
 from __future__ import annotations
 
-import re
 from typing import NamedTuple
+
+from router import marks
 
 LIMIT = 4000
 """Characters that are looked at; of a longer text its two ends, where people put the ask."""
@@ -17,33 +18,13 @@ OPENING = 140
 CLOSING = 120
 PARAGRAPH = 240
 """A last paragraph up to this long is the closing by itself."""
-
-_SPEAKER = re.compile(r"\A\W{0,3}(?:system(?: prompt)?|系统(?:提示|指令|提示词)?)\W{0,3}[:：\]】].*?(?:\buser|用户|\bhuman|提问)\W{0,3}[:：\]】]\s*", re.I | re.S)
-_PERSONA = re.compile(
-    r"\A(?:\W{0,3}(?:system|系统)\W{0,3}[:：\]】]\s*)?(?:(?:you are (?:a|an|the|our|my|now)\b|you're (?:a|an|the|our|my)\b|your (?:role|task|job) is|act as|as an? [a-z ]{3,60},|always |before (?:you )?answer|"
-    r"think (?:very |really )?(?:carefully|hard|deeply)|take your time|answer only after|consider (?:all|every)|reason (?:step|carefully)|你是|您是|作为一|请你?扮演|请?(?:务必)?(?:仔细|认真|深入|慎重)(?:地)?思考|回答(?:之)?前)"
-    r"[^.。!！?？\n]{0,300}(?:[.。!！]+\s*|\n+))+",
-    re.I,
-)
-_CODE = re.compile(r"```.*?(?:```|\Z)|\[asy\].*?(?:\[/asy\]|\Z)", re.S)
-_TABLE = re.compile(r"\\begin\{(?:tabular|array)\}.*?(?:\\end\{(?:tabular|array)\}|\Z)", re.S)
-_INSTRUCTION = re.compile(
-    r"\A\W{0,3}(?:please |can you |could you |first, )?(?:(?:summari[sz]e|classify|extract|translate|rewrite|paraphrase|read|write|give|list|identify|find|generate|"
-    r"create|make|determine|decide|answer|fix|correct|convert|turn|edit|tell|shorten|given|based on|according to|use|using|from) [^\n]{0,200}"
-    r"(?:following|below|above|this|these|given|passage|text|article|review|document|context|paragraph|sentence|dialog|conversation|email|letter|table|list)\b"
-    r"|[^\n]{0,160}(?:following|below)\b[^\n]{0,60}|(?:summari[sz]e|translate|rewrite|paraphrase|proofread|classify|tl;?dr|caption|extract|question)[^\n]{0,60}:"
-    r"|(?:请|将|把|给|从|根据|为|对|针对|阅读|按照?|用|判断|提取|翻译|总结|概括|改写|分类|找出|以下|下面|如下|这是|基于)[^\n]{0,90})",
-    re.I,
-)
-_QUOTED = re.compile(r"[“「『]([^”」』]{10,}?)[”」』]|\"([^\"]{16,}?)\"|《[^》\n]{1,40}》|<([a-z]+)>.{16,}?</\3>", re.S)
-_FIRST_OPTION = re.compile(r"(?:^|[\s(（?？:：。])[(（]?A\s?[)）.．、:：](?=.*?(?:\s|[;；,，。)）])[(（]?B\s?[)）.．、:：])", re.S)
-_OPTION = re.compile(r"(?:^|\s)[(（]?[A-H]\s?[)）.．、:：]")
-_TEXT_FOLLOWS = re.compile(
-    r"\A[^\n。.!！？?]{0,60}(?:(?:以下|下面|下列|如下|给定|这)[^\n。.]{0,12}(?:文本|文章|句子|段落|短文|短评|对话|文段|文字|故事|段话|评论|新闻|材料|邮件|描述|介绍|单词|词语|内容)"
-    r"|(?:following|below|this|these|given) (?:\w+ ){0,2}(?:text|article|sentences?|passage|paragraph|review|dialogue?|words|email|story|conversation|message|note)s?\b)[^\n。.!！？?：:]{0,60}[：:。.！!\n？?]\s*",
-    re.I,
-)
-_SENTENCE = re.compile(r"[^\n。！？!?；;.]*(?:[。！？!?；;]+|\.(?!\s|\Z)|\.|\n+|\Z)")
+LEAST_MATERIAL = 20
+"""A text that an instruction names has at least this many characters."""
+LAST_QUESTION = 80
+"""A last line up to this long that ends as a question is part of the ask."""
+_QUESTION_ENDS = "?？:："  # noqa: RUF001 - Chinese writes full-width marks
+_CODE_MARK = "⟦code⟧"
+_QUOTE_MARK = "⟦quote⟧"
 
 
 class Ask(NamedTuple):
@@ -65,29 +46,21 @@ class Ask(NamedTuple):
     """Characters of the whole text."""
 
 
+class _Split(NamedTuple):
+    opening: str
+    question: str
+    material: str
+
+
 def find_ask(text: str) -> Ask:
-    """Where `text` asks, of any length; the empty text asks nothing."""
+    """Where `text` asks, of any length; the empty text asks nothing. Time grows with the length up to `LIMIT`, not beyond."""
     length = len(text)
     text, preface = _without_preface(_ends(text.strip()))
     text, code = _without_code(text)
     text, options = _without_options(text)
     text, quoted = _without_quotes(text)
-    if len(text) <= SHORT:
-        follows = _TEXT_FOLLOWS.match(text) if len(text) > 60 else None
-        if follows and len(text) - follows.end() > 20:
-            return _instructed(follows[0], text[follows.end() :], quoted, code, options, preface, length)
-        return Ask("", text, "", quoted, code, options, preface, length)
-    opening, material, question = _parts(text)
-    if _INSTRUCTION.match(opening):
-        closing = question if question.rstrip()[-1:] in "?？:：" or len(question) < 60 else ""
-        return Ask("", f"{opening}\n{closing}".strip(), material if closing else material + question, quoted, code, options, preface, length)
+    opening, question, material = _short(text) if len(text) <= SHORT else _long(text)
     return Ask(opening, question, material, quoted, code, options, preface, length)
-
-
-def _instructed(opening: str, rest: str, quoted: str, code: str, options: str, preface: str, length: int) -> Ask:
-    last = rest.rstrip().rfind("\n")
-    closing = rest[last + 1 :] if 0 <= last and len(rest) - last < 80 and rest.rstrip()[-1:] in "?？:：" else ""
-    return Ask("", f"{opening}\n{closing}".strip(), rest, quoted, code, options, preface, length)
 
 
 def _ends(text: str) -> str:
@@ -95,59 +68,78 @@ def _ends(text: str) -> str:
 
 
 def _without_preface(text: str) -> tuple[str, str]:
-    found = _SPEAKER.match(text) or _PERSONA.match(text)
+    found = marks.SPEAKER.match(text) or marks.PERSONA.match(text)
     if found is None or len(text) - found.end() < 3:
         return text, ""
     return text[found.end() :], found[0]
 
 
 def _without_code(text: str) -> tuple[str, str]:
+    """The text with a mark for each fence; figures drawn in code leave no mark, they belong to the problem."""
     if "\\begin{" in text:
-        text = _TABLE.sub(" ⟦table⟧ ", text)
-    if "```" not in text and "[asy]" not in text:
+        text = marks.TABLE.sub(" ⟦table⟧ ", text)
+    found = marks.CODE.search(text) if "```" in text or "[asy]" in text else None
+    if found is None:
         return text, ""
-    found = _CODE.search(text)
-    if not found:
-        return text, ""
-    return _CODE.sub(" " if found[0].startswith("[") else " ⟦code⟧ ", text).strip(), found[0]
+    mark = " " if found[0].startswith("[") else f" {_CODE_MARK} "
+    return marks.CODE.sub(mark, text).strip(), found[0]
 
 
 def _without_options(text: str) -> tuple[str, str]:
     """The stem and the options; a last line that is no option belongs to the stem."""
-    found = _FIRST_OPTION.search(text)
-    if found is None:
+    second = marks.SECOND_OPTION.search(text)
+    firsts = [found.end() for found in marks.FIRST_OPTION.finditer(text, 0, second.start() + 1)] if second else []
+    if not firsts:
         return text, ""
-    stem, options = text[: found.start() + 1], text[found.start() + 1 :]
-    lines = options.rsplit("\n", 1)
-    if len(lines) == 2 and not _OPTION.match(lines[1]):
-        return f"{stem}\n{lines[1]}", lines[0]
-    return stem, options
+    start = max(text.rfind("A", 0, firsts[-1]), 1)
+    start -= text[start - 1] in "(（"  # noqa: RUF001 - Chinese writes full-width marks
+    stem, options = text[:start], text[start:]
+    above, newline, last = options.rpartition("\n")
+    return (f"{stem}\n{last}", above) if newline and not marks.OPTION.match(last) else (stem, options)
 
 
 def _without_quotes(text: str) -> tuple[str, str]:
-    found = _QUOTED.search(text)
-    if found is None:
-        return text, ""
-    return _QUOTED.sub("⟦quote⟧", text), found[0]
+    tag = marks.TAG.search(text)
+    end = text.find(f"</{tag[1]}>", tag.end()) if tag else -1
+    if tag and end > 0:
+        return f"{text[: tag.start()]}{_QUOTE_MARK}{text[end + len(tag[0]) + 1 :]}", text[tag.start() : end]
+    found = marks.QUOTED.search(text)
+    return (marks.QUOTED.sub(_QUOTE_MARK, text), found[0]) if found else (text, "")
 
 
-def _parts(text: str) -> tuple[str, str, str]:
-    """Opening, material and closing of a long text."""
-    first = _SENTENCE.match(text)
+def _short(text: str) -> _Split:
+    """A short text is the question whole, unless it names the text that follows."""
+    named = marks.TEXT_FOLLOWS.match(text)
+    if named is None or len(text) - named.end() <= LEAST_MATERIAL:
+        return _Split("", text, "")
+    rest = text[named.end() :]
+    above, newline, last = rest.rstrip().rpartition("\n")
+    asks = bool(newline) and len(last) < LAST_QUESTION and last[-1:] in _QUESTION_ENDS
+    return _Split("", f"{named[0]}\n{last if asks else ''}".strip(), above if asks else rest)
+
+
+def _long(text: str) -> _Split:
+    """The first sentence, what stands between, and the closing; an instruction in front is the ask, whatever closes the text."""
+    first = marks.SENTENCE.match(text)
     cut = min(first.end() if first else OPENING, OPENING)
-    opening, rest = text[:cut], text[cut:]
+    rest = text[cut:]
     start = _closing(rest)
-    return opening, rest[:start], rest[start:]
+    split = _Split(text[:cut], rest[start:], rest[:start])
+    return _instructed(split) if marks.INSTRUCTION.match(split.opening) else split
+
+
+def _instructed(split: _Split) -> _Split:
+    asks = split.question.rstrip()[-1:] in _QUESTION_ENDS or len(split.question) < LAST_QUESTION
+    if asks:
+        return _Split("", f"{split.opening}\n{split.question}".strip(), split.material)
+    return _Split("", split.opening.strip(), split.material + split.question)
 
 
 def _closing(rest: str) -> int:
     """Where the closing starts: the last paragraph if it is short, else the last sentences that fit."""
-    newline = rest.rstrip(" \n⟦code⟧").rfind("\n")
+    newline = rest.rstrip(f" \n{_CODE_MARK}").rfind("\n")
     if 0 < len(rest) - newline <= PARAGRAPH and len(rest[newline:].strip()) >= 4:
         return newline + 1
     near = max(len(rest) - CLOSING, 0)
-    for mark in _SENTENCE.finditer(rest, near):
-        if mark.end() < len(rest) - 8:
-            return mark.end()
-        break
-    return near
+    end = next((found.end() for found in marks.SENTENCE.finditer(rest, near)), near)
+    return end if end < len(rest) - 8 else near

@@ -6,17 +6,18 @@ conversation's pool unless what it asks clearly belongs to the other.
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
-from router.cues import BIAS, CUES
+from router.ask import find_ask
+from router.rules import rule_for
+from router.scorer import weigh
 from router.values import Decision, Policy
 
 if TYPE_CHECKING:
     from router.values import PoolName, View
 
-ASK_CHARACTERS = 4000
-"""Longer texts are judged by their two ends, where people put the ask."""
+RULED = 0.99
+"""How sure a rule is, as a probability: rules are kept while they are right on 98 of 100 prompts or more."""
 CLEAR = 0.35
 """A score further than this from the threshold takes a conversation to the other pool."""
 FOLLOW_UP_BYTES = 20
@@ -39,13 +40,12 @@ def classify(view: View, policy: Policy = DEFAULT) -> Decision:
 
 def judge(text: str, policy: Policy = DEFAULT) -> Decision:
     """The pool for an ask that stands alone."""
-    text = _ends(text)
-    spoken = [cue for cue in CUES if cue.pattern.search(text)]
-    score = 1 / (1 + math.exp(-BIAS - sum(cue.weight for cue in spoken)))
-    pool, in_doubt = _pool(score, policy)
-    agreeing = [cue for cue in spoken if (cue.weight > 0) == (pool == "thinking")]
-    strongest = max(agreeing, key=lambda cue: abs(cue.weight), default=None)
-    return Decision(pool, strongest.reason if strongest else "default", round(score, 4), "scorer", in_doubt)
+    ask = find_ask(text)
+    if rule := rule_for(ask):
+        return Decision(rule.side, rule.reason, RULED if rule.side == "thinking" else 1 - RULED, "rules")
+    probability, reason = weigh(ask)
+    pool, in_doubt = _pool(probability, policy)
+    return Decision(pool, reason, round(probability, 4), "scorer", in_doubt)
 
 
 def _pool(score: float, policy: Policy) -> tuple[PoolName, bool]:
@@ -75,7 +75,3 @@ def _pool_so_far(view: View, policy: Policy) -> PoolName | None:
 def _is_clear(text: str, decision: Decision, policy: Policy) -> bool:
     stands_alone = len(text.encode()) >= FOLLOW_UP_BYTES
     return decision.stage == "rules" or (stands_alone and abs(decision.score - policy.threshold) > CLEAR)
-
-
-def _ends(text: str) -> str:
-    return text if len(text) <= ASK_CHARACTERS else f"{text[: ASK_CHARACTERS // 2]}\n{text[-ASK_CHARACTERS // 2 :]}"

@@ -1,9 +1,10 @@
 """Ask → features: the words, their neighbours, their classes and the shape of what is asked, as strings."""
+# ruff: noqa: E501, RUF001 - a pattern reads best on one line, Chinese writes full-width marks
 
 from __future__ import annotations
 
 import re
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import TYPE_CHECKING
 
 from router.lexicon import MEMBERS
@@ -11,9 +12,11 @@ from router.lexicon import MEMBERS
 if TYPE_CHECKING:
     from router.ask import Ask
 
-QUOTED = 200
-MATERIAL = 400
-OPTIONS = 200
+FIRST, LAST = 50, 100
+"""Words of a long question that are looked at, from its two ends."""
+QUOTED = 160
+MATERIAL = 300
+OPTIONS = 160
 """Characters of quotes, of material and of options whose words are looked at."""
 
 _TOKEN = re.compile(r"⟦[a-z]+⟧|[a-z]+(?:'[a-z]+)?|\d+(?:[.,]\d+)*|[\u3400-\u9fff]|\\[a-z]+|\n\n|[^\sa-z0-9]")
@@ -30,7 +33,7 @@ _LAST_MARKS = "?？.。:：)）!！"
 
 def features(ask: Ask) -> set[str]:
     """Everything about `ask` that the scorer weighs; the same ask gives the same set."""
-    words = tokens(ask.question)
+    words = _ends(tokens(ask.question))
     grams = [*words, *_pairs(words), *map(" ".join, zip(words, words[1:], words[2:], strict=False))]
     found = _edges(words)
     if ask.opening:
@@ -44,8 +47,8 @@ def features(ask: Ask) -> set[str]:
     found.update(_class_features(classes, setting))
     found.update(_question_words(ask.question, sorted(classes), setting))
     found.update(_shape(ask, numbers))
-    found.update("Q:" + word for word in tokens(ask.quoted[:QUOTED]))
-    found.update("M:" + word for word in tokens(ask.material[:MATERIAL]))
+    found.update(["Q:" + word for word in set(tokens(ask.quoted[:QUOTED]))])
+    found.update(["M:" + word for word in set(tokens(ask.material[:MATERIAL]))])
     found.update(_option_words(ask.options))
     return found
 
@@ -55,8 +58,13 @@ def tokens(text: str) -> list[str]:
     return ["#" if token[0].isdigit() else token for token in _TOKEN.findall(text.lower())]
 
 
+def _ends(words: list[str]) -> list[str]:
+    """A long question by its two ends: what stands between costs time and tells little."""
+    return words if len(words) <= FIRST + LAST else words[:FIRST] + words[-LAST:]
+
+
 def _pairs(words: list[str]) -> map[str]:
-    return map(" ".join, zip(words, words[1:], strict=False))
+    return map(" ".join, pairwise(words))
 
 
 def _edges(words: list[str]) -> set[str]:
@@ -137,7 +145,7 @@ def _option_words(options: str) -> set[str]:
     if not options:
         return set()
     words = tokens(options[:OPTIONS])
-    found = {"O:" + word for word in words}
+    found = {"O:" + word for word in set(words)}
     found.update("OK:" + name for name in _classes({*words, *_pairs(words)}))
     return found
 

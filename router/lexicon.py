@@ -2,6 +2,7 @@
 
 A class holds words, or phrases of two or three words (Chinese: of up to four characters), as `router.features` joins them.
 """
+# ruff: noqa: E501 - a class reads best as the list that it is
 
 from __future__ import annotations
 
@@ -61,18 +62,19 @@ CLASSES: dict[str, str] = {
     "brief": "only|just|briefly|directly|one word|single word|short phrase|no explanation|don't explain|without explanation|concise|succinct|直接|只输出|只回答|只需|仅|不用解释|不要解释|无需|简短|简要|一句话|不用算|不用解|别解|不要计算|不做|不求解|do not solve|don't solve|not solve|without solving",
     "person": "he|she|they|his|her|their|friend|friends|brother|sister|mother|father|tom|john|mary|小明|小红|小华|小李|爸爸|妈妈|爷爷|哥哥|弟弟|甲|乙|丙|丁|张某|李某|王某|某人|老师|同学|学生",
 }
-"""Class name → its members, between bars."""
+"""Class name → its members, between bars; a line break inside a class means nothing."""
 
 _PART = re.compile(r"[\u3400-\u9fff]|[^\s\u3400-\u9fff]+")
 
 
-def _members() -> dict[str, str]:
+def _by_member() -> dict[str, str]:
     """Member, its parts joined by spaces → class; a word of two classes stays with the first."""
     table: dict[str, str] = {}
     for name, listed in CLASSES.items():
-        for member in listed.split("|"):
+        for member in map(str.strip, listed.split("|")):
             table.setdefault(" ".join(_PART.findall(member.lower())), name)
     return table
 
 
-MEMBERS = _members()
+MEMBERS = _by_member()
+"""Member → its class."""

@@ -2,6 +2,7 @@
 
 Each rule is right for at least 98 of 100 prompts that it speaks on (`make eval-routing` shows the counts). First match decides.
 """
+# ruff: noqa: E501, RUF001 - a pattern reads best on one line, and Chinese writes full-width marks
 
 from __future__ import annotations
 

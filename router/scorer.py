@@ -9,14 +9,19 @@ import json
 import math
 from functools import lru_cache
 from importlib import resources
+from itertools import repeat
 from typing import TYPE_CHECKING, NamedTuple
 
 from router.features import features
+from router.lexicon import CLASSES
 
 if TYPE_CHECKING:
     from router.ask import Ask
 
 WEIGHTS = "weights.json"
+EVEN = 0.5
+"""The probability at which both pools are as likely right."""
+_CLASS_FEATURES = {f"K:{name}" for name in CLASSES}
 
 
 class Weights(NamedTuple):
@@ -43,16 +48,30 @@ def read(text: str) -> Weights:
     return Weights(**json.loads(text))
 
 
+class Weighed(NamedTuple):
+    probability: float
+    reason: str
+    """The class of words (`router.lexicon`) that spoke loudest for the outcome, or `wording` when no class did."""
+
+
 def score(ask: Ask, model: Weights | None = None) -> float:
     """The probability, from 0 to 1, that `ask` wants reasoning."""
+    return weigh(ask, model).probability
+
+
+def weigh(ask: Ask, model: Weights | None = None) -> Weighed:
+    """The probability that `ask` wants reasoning, and a code for why."""
     model = model or weights()
-    return calibrated(raw(ask, model), model)
+    found = features(ask)
+    total = model.bias + sum(map(model.features.get, found, repeat(0)))
+    probability = calibrated(total / model.scale, model)
+    return Weighed(probability, _reason(found, model, 1 if probability >= EVEN else -1))
 
 
-def raw(ask: Ask, model: Weights) -> float:
-    """The sum of the weights of what `ask` shows, in log-odds before calibration."""
-    get = model.features.get
-    return (model.bias + sum(get(feature, 0) for feature in features(ask))) / model.scale
+def _reason(found: set[str], model: Weights, side: int) -> str:
+    classes = [(model.features.get(feature, 0) * side, feature) for feature in _CLASS_FEATURES & found]
+    strongest, feature = max(classes, default=(0, ""))
+    return feature.removeprefix("K:") if strongest > 0 else "wording"
 
 
 def calibrated(log_odds: float, model: Weights) -> float:

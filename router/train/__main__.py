@@ -33,7 +33,14 @@ SEED = 7
 HERE = Path(__file__).parent
 PROMPTS = HERE / "prompts"
 ROUTER = HERE.parent
-SCRIPT = [ROUTER / "ask.py", ROUTER / "features.py", ROUTER / "lexicon.py", HERE / "fit.py", HERE / "prompts.py", HERE / "__main__.py"]
+SCRIPT = [
+    ROUTER / "ask.py",
+    ROUTER / "features.py",
+    ROUTER / "lexicon.py",
+    HERE / "fit.py",
+    HERE / "prompts.py",
+    HERE / "__main__.py",
+]
 
 
 class Unseen(NamedTuple):
@@ -83,7 +90,14 @@ def _model(table: Table, rows: list[Row], unseen: Unseen, options: argparse.Name
     coefficients, intercept = fit(table, np.arange(len(rows)))
     whole = np.rint(coefficients * SCALE).astype(int)
     kept = {name: int(weight) for name, weight in zip(table.names, whole, strict=True) if weight}
-    return Weights(kept, round(intercept * SCALE), SCALE, round(unseen.calibration.slope, 6), round(unseen.calibration.shift, 6), _card(rows, options))
+    return Weights(
+        kept,
+        round(intercept * SCALE),
+        SCALE,
+        round(unseen.calibration.slope, 6),
+        round(unseen.calibration.shift, 6),
+        _card(rows, options),
+    )
 
 
 def _card(rows: list[Row], options: argparse.Namespace) -> dict[str, object]:
@@ -113,7 +127,9 @@ def _report(unseen: Unseen, model: Weights) -> reports.Report:
 
 def _save(model: Weights, metrics: dict[str, float], output: Path) -> None:
     card = model._replace(card={**model.card, "held_out": metrics})
-    output.write_text(json.dumps(card._asdict(), ensure_ascii=False, separators=(",", ":"), sort_keys=True) + "\n", encoding="utf-8")
+    output.write_text(
+        json.dumps(card._asdict(), ensure_ascii=False, separators=(",", ":"), sort_keys=True) + "\n", encoding="utf-8"
+    )
     print(f"{output}: {len(model.features)} features, {output.stat().st_size / 1e6:.2f} MB, {json.dumps(metrics)}")  # noqa: T201 - output
 
 

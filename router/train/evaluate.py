@@ -44,8 +44,10 @@ def accuracy(probability: Floats, reasoning: Labels, threshold: float = 0.5) -> 
 
 def confusion(probability: Floats, reasoning: Labels) -> tuple[int, int, int, int]:
     """Simple kept, simple sent to think, reasoning missed, reasoning sent to think."""
-    thinks = probability >= 0.5  # noqa: PLR2004 - a probability of one half is the even bet
-    return tuple(int(np.sum(mask)) for mask in (~reasoning & ~thinks, ~reasoning & thinks, reasoning & ~thinks, reasoning & thinks))  # type: ignore[return-value]  # four masks
+    thinks = probability >= 0.5
+    return tuple(
+        int(np.sum(mask)) for mask in (~reasoning & ~thinks, ~reasoning & thinks, reasoning & ~thinks, reasoning & thinks)
+    )  # type: ignore[return-value]  # four masks
 
 
 def recall_at(precision: float, probability: Floats, reasoning: Labels) -> float:
@@ -59,7 +61,7 @@ def recall_at(precision: float, probability: Floats, reasoning: Labels) -> float
 def by(names: Sequence[str], probability: Floats, reasoning: Labels) -> list[Share]:
     """Accuracy within each group of rows, worst first."""
     group = np.array(names)
-    right = (probability >= 0.5) == reasoning  # noqa: PLR2004 - as above
+    right = (probability >= 0.5) == reasoning
     shares = [Share(str(name), int(np.sum(group == name)), float(np.mean(right[group == name]))) for name in np.unique(group)]
     return sorted(shares, key=lambda share: share.accuracy)
 
@@ -68,7 +70,9 @@ def reliability(probability: Floats, reasoning: Labels) -> list[Bin]:
     """Ten bins of equal width: how many rows, what was predicted, what was seen."""
     place = np.minimum((probability * BINS).astype(int), BINS - 1)
     masks = [place == index for index in range(BINS)]
-    return [Bin(int(mask.sum()), float(probability[mask].mean()), float(reasoning[mask].mean())) for mask in masks if mask.any()]
+    return [
+        Bin(int(mask.sum()), float(probability[mask].mean()), float(reasoning[mask].mean())) for mask in masks if mask.any()
+    ]
 
 
 def calibration_error(bins: Sequence[Bin]) -> float:
@@ -79,5 +83,11 @@ def calibration_error(bins: Sequence[Bin]) -> float:
 def curve(probability: Floats, reasoning: Labels) -> list[Point]:
     """What each threshold sends to Thinking, and how often that is right."""
     return [
-        Point(t, float(np.mean(probability >= t)), accuracy(probability, reasoning, t), float(np.mean(probability[reasoning] >= t))) for t in THRESHOLDS
+        Point(
+            t,
+            float(np.mean(probability >= t)),
+            accuracy(probability, reasoning, t),
+            float(np.mean(probability[reasoning] >= t)),
+        )
+        for t in THRESHOLDS
     ]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -28,8 +28,8 @@ LEAST_ROWS = 2
 """A feature must show in this many rows."""
 FOLDS = 10
 """Written prompts are left out by kind, in this many folds."""
-SCALE = 128
-"""Weights are whole numbers of 1/128 in log-odds; smaller ones are dropped."""
+SCALE = 50
+"""Weights are whole numbers of 1/50 in log-odds; smaller ones are dropped."""
 
 
 class Table(NamedTuple):
@@ -59,9 +59,9 @@ def tabulate(rows: Sequence[Row]) -> Table:
 
 
 def _weights(rows: Sequence[Row]) -> Floats:
-    size: Counter[tuple[str, bool]] = Counter()
+    size: defaultdict[tuple[str, bool], float] = defaultdict(float)
     for row in rows:
-        size[row.kind, row.reasoning] += row.weight  # type: ignore[assignment]  # a Counter adds floats as well
+        size[row.kind, row.reasoning] += row.weight
     weight = np.array([row.weight * size[row.kind, row.reasoning] ** -0.5 for row in rows])
     return np.asarray(weight / weight.mean(), dtype=np.float64)
 

@@ -82,11 +82,16 @@ def write(page: Path, text: str) -> None:
 
 def _table(head: Sequence[str], lines: Sequence[Sequence[object]]) -> str:
     cells = [head, ["---"] * len(head), *lines]
-    return "\n".join("| " + " | ".join(f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in line) + " |" for line in cells)
+    return "\n".join(
+        "| " + " | ".join(f"{cell:.3f}" if isinstance(cell, float) else str(cell) for cell in line) + " |" for line in cells
+    )
 
 
 def _headline(report: Report) -> str:
-    lines: list[Sequence[object]] = [("rows", len(report.rows)), *((name.replace("_", " "), value) for name, value in headline(report).items())]
+    lines: list[Sequence[object]] = [
+        ("rows", len(report.rows)),
+        *((name.replace("_", " "), value) for name, value in headline(report).items()),
+    ]
     lines += [("decision, median (ms)", report.timing.median_ms), ("decision, p99 (ms)", report.timing.p99_ms)]
     return _table(("figure", "value"), lines)
 
@@ -107,7 +112,10 @@ def _sources(report: Report) -> str:
 def _rules(report: Report) -> str:
     chosen = [index for index, name in enumerate(report.spoken) if name]
     names = [report.spoken[index] for index in chosen]
-    return _table(("rule", "rows it spoke on", "right"), evaluate.by(names, report.probability[chosen], report.reasoning[chosen]) if chosen else [])
+    return _table(
+        ("rule", "rows it spoke on", "right"),
+        evaluate.by(names, report.probability[chosen], report.reasoning[chosen]) if chosen else [],
+    )
 
 
 def _reliability(report: Report) -> str:
@@ -115,4 +123,7 @@ def _reliability(report: Report) -> str:
 
 
 def _curve(report: Report) -> str:
-    return _table(("threshold", "share to Thinking", "accuracy", "recall of reasoning"), evaluate.curve(report.probability, report.reasoning))
+    return _table(
+        ("threshold", "share to Thinking", "accuracy", "recall of reasoning"),
+        evaluate.curve(report.probability, report.reasoning),
+    )
