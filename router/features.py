@@ -12,7 +12,7 @@ from router.lexicon import MEMBERS
 if TYPE_CHECKING:
     from router.ask import Ask
 
-FIRST, LAST = 50, 100
+FIRST, LAST = 30, 80
 """Words of a long question that are looked at, from its two ends."""
 QUOTED = 160
 MATERIAL = 300

@@ -11,9 +11,9 @@ import re
 CLASSES: dict[str, str] = {
     "solve": """solve|calculate|compute|evaluate|simplify|determine|find|work out|figure out|add up|estimate|minimum|maximum|derive|prove|show that|verify
         |justify|conclude|deduce|infer|求|计算|算|解方程|证明|推导|推断|推出|推理|算出|求证|求解|化简|论证|判断|推测|验证|解答|算一|估算|最小值|最大值|至少|最多""",
-    "quantity": """total|altogether|in total|in all|left|remain|remains|remaining|each|per|every|half|third|quarter|twice|double|triple|times as|ratio|percentage|percent
+    "quantity": """median|odds|chance|margin|net|gross|tip|owe|owes|owed|budget|break even|per cent|change from|enough|win|lead|total|altogether|in total|in all|left|remain|remains|remaining|each|per|every|half|third|quarter|twice|double|triple|times as|ratio|percentage|percent
         |average|mean|sum|difference|product|probability|profit|cost|costs|paid|spent|spend|earn|earns|save|share|shared|equally|rate|interest|discount|split|extra
-        |一共|总共|共有|合计|剩下|还剩|剩余|平均|每天|每小时|每个|每人|每分|每次|分之|比例|百分|概率|倍|利润|打折|折|相差|利息|人均|增长|占|总和|均分|平分|先后|原来|找回|找零""",
+        |一共|总共|共有|合计|剩下|还剩|剩余|平均|每天|每小时|每个|每人|每分|每次|分之|比例|百分|概率|倍|利润|打折|折|相差|利息|人均|增长|占|总和|均分|平分|先后|原来|找回|找零|找我|找她|多找|涨幅|跌幅|涨了|降了|实付|到手|满减|券后|平摊|均摊|凑|回本|够买|名次|排第|排名|几成|分期""",
     "compare": """more|less|fewer|than|older|younger|taller|higher|lower|faster|slower|longer|shorter|cheaper|bigger|larger|smaller|most|least|highest|lowest|largest
         |smallest|cheapest|greatest|比较|更|多多少|少多少|贵|便宜|划算|最高|最低|最多|最少|最大|最小|多几|少几|差多少|相比|哪个更|合算|性价比|差距|还差|够不够|够吗|来得及""",
     "logic": """if|then|therefore|must|cannot|either|neither|true|false|statement|statements|assumption|conclusion|argument|premise|weaken|weakens|strengthen|strengthens
@@ -37,13 +37,13 @@ CLASSES: dict[str, str] = {
     "rewrite": """rewrite|nutshell|sum up|rephrase|paraphrase|translate|translation|summarize|summarise|summary|tldr|shorten|classify|categorize|category|sentiment|proofread|correct|grammar|format
         |convert|extract|list|outline|describe|description|caption|generate|draft|compose|poem|slogan|reply|polish|formal|bullet|json|markdown|csv|latex|translated|spelling
         |改写|润色|翻译|译成|概括|总结|归纳|分类|类别|情感|纠正|改正|格式|转换|抽取|列出|大纲|描述|生成|写一|起草|诗|标语|回复|口语|英文|中文|日语|错别字|标点|排版|整理成|仿写|扩写|缩写|造句|同义""",
-    "math": """equation|triangle|circle|rectangle|square|angle|angles|area|perimeter|volume|radius|diameter|polygon|cube|digit|digits|integer|integers|divisor|prime|sequence|function
+    "math": """x|y|z|theta|equation|triangle|circle|rectangle|square|angle|angles|area|perimeter|volume|radius|diameter|polygon|cube|digit|digits|integer|integers|divisor|prime|sequence|function
         |matrix|vector|numbers|parallel|perpendicular|tangent|diagonal|fraction|polynomial|slope|parabola|chord|arc|hexagon|sphere|cone|cylinder|vertex|vertices|midpoint|congruent
         |degrees|exponential|derivative|integral|limit|root|roots|divisible|remainder|multiple|sides|even|odd|函数|方程|数列|三角形|圆|矩形|平行|直线|抛物线|椭圆|双曲线|向量|集合|角|面积|体积|周长|直径|半径|切线
         |斜率|正方形|长方形|菱形|梯形|弧|垂直|平分|中点|质数|整数|奇数|偶数|余数|定义域|单调|导数|极值|顶点|对角线|圆锥|棱|等差|等比|焦点""",
-    "puzzle": """puzzle|pattern|missing|comes next|cube|cubes|dice|die|fold|folded|net|mirror|reflection|rotate|rotated|opposite|symmetry|symmetric|axis of symmetry|pieces|piece
+    "puzzle": """gear|gears|clockwise|pulley|lever|mate|mate in|knight|rook|puzzle|pattern|missing|comes next|cube|cubes|dice|die|fold|folded|net|mirror|reflection|rotate|rotated|opposite|symmetry|symmetric|axis of symmetry|pieces|piece
         |matchstick|matchsticks|tile|tiles|stack|stacked|maze|balance|scale|weigh|weighs|grid|overlap|view from|seen from|top view|unfold|jigsaw|tangram|sudoku|chess|checkmate|stand for|cut out
-        |积木|骰子|折叠|展开图|对称|旋转|规律|拼成|拼图|镜子|俯视|左视|主视|火柴|迷宫|天平|缺少|问号|数独|棋|翻转|剪去|堆""",
+        |齿轮|顺时针|逆时针|杠杆|滑轮|白棋|黑棋|红方|黑方|将军|下哪|走哪步|灯泡|会亮|会灭|不亮|变暗|开关|积木|骰子|折叠|展开图|对称|旋转|规律|拼成|拼图|镜子|俯视|左视|主视|火柴|迷宫|天平|缺少|问号|数独|棋|翻转|剪去|堆""",
     "analysis": """periodic|continuous|convex|concave|increasing|decreasing|zeros|zero of|intercept|asymptote|amplitude|domain|range|maximum value|minimum value|injective|differentiable|bounded|inverse
         |周期|连续|奇函数|偶函数|单调|零点|递增|递减|凹|凸|值域|渐近线|最值|截距""",
     "science": """velocity|speed|acceleration|force|energy|circuit|voltage|current|resistor|resistance|mass|friction|momentum|gravity|pressure|temperature|wavelength|magnetic|electric

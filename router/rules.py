@@ -44,6 +44,7 @@ RULES: tuple[Rule, ...] = (
     _rule("argument", "thinking", "weaken|strengthen|be true|assumption|以下|下列|下面|推出", r"""(?:weaken|strengthen)s? the (?:argument|conclusion)|which[^\n]{0,40}(?:must|cannot|could) be true|assumption (?:on which|required)|(?:以下|下列|下面)(?:哪|各|选项)[^。\n]{0,16}(?:推出|为真|削弱|加强|质疑|假设|前提)|由此可以?推出|据此可以推"""),
 )
 # fmt: on
+_COLON = re.compile("[:：]")
 _SECOND_TASK = re.compile(
     r"\bthen\b(?! list)|\b(?:and|or) (?:then )?(?:solve|tell|explain|say|correct|compute|check|find|calculate|decide|work|repair|debug|prove|state|justify)|\bwhy\b|\bwhether\b|\bsolve\b|\bhow many\b"
     r"|\bwhose\b|\bwho (?:should|is right)|再|然后|并(?:解|计算|求|说明|判断|找|指|证|算|推|分析)|指出|平均|一共|谁|为什么|解答|求解|哪一步|增幅|是否|之和|验算",
@@ -58,4 +59,6 @@ def rule_for(ask: Ask) -> Rule | None:
     spoken = next((rule for rule in RULES if rule.speaks_on(ask.question, lowered)), None)
     if spoken is None or spoken.reason == "not_to_solve" or spoken.side == "thinking":
         return spoken
-    return None if _SECOND_TASK.search(ask.question) else spoken
+    instruction = _COLON.split(ask.question, maxsplit=1)[0]
+    asked = instruction if spoken.pattern.search(instruction) else ask.question
+    return None if _SECOND_TASK.search(asked) else spoken

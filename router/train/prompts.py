@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 _CHOICE = re.compile(r"\[\[([^\[\]]*)\]\]")
 _RANGE = re.compile(r"(-?\d+)\.\.(-?\d+)")
-_COPIES = ((1, 1), (16, 2), (40, 6))
-_MOST_COPIES = 12
+_COPIES = ((1, 1), (16, 2), (40, 6), (100, 12))
+_MOST_COPIES = 20
 
 
 class Row(NamedTuple):
