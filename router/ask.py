@@ -69,7 +69,7 @@ def _ends(text: str) -> str:
 
 def _without_preface(text: str) -> tuple[str, str]:
     found = marks.SPEAKER.match(text) or marks.PERSONA.match(text)
-    if found is None or len(text) - found.end() < 3:
+    if found is None or len(text) - found.end() < 2:
         return text, ""
     return text[found.end() :], found[0]
 

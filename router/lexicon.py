@@ -14,6 +14,9 @@ CLASSES: dict[str, str] = {
     "quantity": """median|odds|chance|margin|net|gross|tip|owe|owes|owed|budget|break even|per cent|change from|enough|win|lead|total|altogether|in total|in all|left|remain|remains|remaining|each|per|every|half|third|quarter|twice|double|triple|times as|ratio|percentage|percent
         |average|mean|sum|difference|product|probability|profit|cost|costs|paid|spent|spend|earn|earns|save|share|shared|equally|rate|interest|discount|split|extra
         |一共|总共|共有|合计|剩下|还剩|剩余|平均|每天|每小时|每个|每人|每分|每次|分之|比例|百分|概率|倍|利润|打折|折|相差|利息|人均|增长|占|总和|均分|平分|先后|原来|找回|找零|找我|找她|多找|涨幅|跌幅|涨了|降了|实付|到手|满减|券后|平摊|均摊|凑|回本|够买|名次|排第|排名|几成|分期""",
+    "amount": """fuel|mileage|consumption|grade|wage|wages|salary|rent|mortgage|loan|deposit|refund|balance|dose|dosage|calories|savings|revenue|turnover|expenses|exchange rate|convert
+        |euros|euro|bucks|rolls|bricks|litres|cups|servings|portions|batches|laps|rounds|shifts|payments|instalments|inflation|growth|decline|distance|height|width|depth|weight|round trip|way back|overall
+        |油费|油耗|油钱|里程|路程|车速|工资|时薪|房租|月供|首付|贷款|本金|存款|退款|退|押金|剂量|热量|卡路里|汇率|换成|美元|欧元|单价|每斤|营收|支出|花费|用量|来回|往返|单程|攒|省下|够用|份数|水位|浓度|名额|票数|人次|工期|进度""",
     "compare": """more|less|fewer|than|older|younger|taller|higher|lower|faster|slower|longer|shorter|cheaper|bigger|larger|smaller|most|least|highest|lowest|largest
         |smallest|cheapest|greatest|比较|更|多多少|少多少|贵|便宜|划算|最高|最低|最多|最少|最大|最小|多几|少几|差多少|相比|哪个更|合算|性价比|差距|还差|够不够|够吗|来得及""",
     "logic": """if|then|therefore|must|cannot|either|neither|true|false|statement|statements|assumption|conclusion|argument|premise|weaken|weakens|strengthen|strengthens

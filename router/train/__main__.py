@@ -22,7 +22,7 @@ from router.rules import rule_for
 from router.scorer import WEIGHTS, Weights
 from router.train import report as reports
 from router.train.fit import SCALE, Calibration, calibrate, fit, groups_of, held_out, tabulate
-from router.train.prompts import PromptError, Row, digest, labelled, script_digest, written
+from router.train.prompts import PROMPTS, PromptError, Row, digest, labelled, script_digest, written
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,17 +30,7 @@ if TYPE_CHECKING:
     from router.train.fit import Floats, Table
 
 SEED = 7
-HERE = Path(__file__).parent
-PROMPTS = HERE / "prompts"
-ROUTER = HERE.parent
-SCRIPT = [
-    ROUTER / "ask.py",
-    ROUTER / "features.py",
-    ROUTER / "lexicon.py",
-    HERE / "fit.py",
-    HERE / "prompts.py",
-    HERE / "__main__.py",
-]
+ROUTER = Path(__file__).parents[1]
 
 
 class Unseen(NamedTuple):
@@ -104,7 +94,7 @@ def _card(rows: list[Row], options: argparse.Namespace) -> dict[str, object]:
     others = sorted({row.source for row in rows} - {"written"})
     return {
         "prompts": digest(options.prompts),
-        "script": script_digest(SCRIPT),
+        "script": script_digest(),
         "seed": SEED,
         "written_rows": sum(row.source == "written" for row in rows),
         "other_rows": sum(row.source != "written" for row in rows),

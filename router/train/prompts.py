@@ -10,12 +10,19 @@ import hashlib
 import json
 import random
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from pathlib import Path
+    from collections.abc import Iterable, Iterator
 
+PROMPTS = Path(__file__).parent / "prompts"
+_ROUTER = Path(__file__).parents[1]
+SCRIPT = tuple(
+    _ROUTER / name
+    for name in ("ask.py", "marks.py", "features.py", "lexicon.py", "train/fit.py", "train/prompts.py", "train/__main__.py")
+)
+"""The code that decides what the weights are."""
 _CHOICE = re.compile(r"\[\[([^\[\]]*)\]\]")
 _RANGE = re.compile(r"(-?\d+)\.\.(-?\d+)")
 _COPIES = ((1, 1), (16, 2), (40, 6), (100, 12))
@@ -39,7 +46,10 @@ class PromptError(ValueError):
 def written(folder: Path, seed: int) -> list[Row]:
     """All rows of a folder of prompt files; the same seed gives the same rows."""
     rng = random.Random(seed)  # noqa: S311 - variety, not secrecy
-    return [row for path in sorted(folder.glob("*.txt")) for row in _file_rows(path, rng)]
+    rows = [row for path in sorted(folder.glob("*.txt")) for row in _file_rows(path, rng)]
+    if not rows:
+        raise PromptError(f"{folder}: no prompts, looked for *.txt")
+    return rows
 
 
 def labelled(path: Path) -> list[Row]:
@@ -51,22 +61,21 @@ def labelled(path: Path) -> list[Row]:
             repository = row["source"].split(":")[0]
             rows.append(Row(row["text"], row["label"] == "reasoning", row["lang"], repository, repository, 1.0))
         except (KeyError, ValueError) as error:
-            message = f"{path}:{number}: no row of text, label, lang and source: {error!r}"
-            raise PromptError(message) from error
+            raise PromptError(f"{path}:{number}: no row of text, label, lang and source: {error!r}") from error
     return rows
 
 
-def digest(folder: Path) -> str:
+def digest(folder: Path = PROMPTS) -> str:
     """SHA-256 over the names and contents of the prompt files."""
-    return _sha256(path for path in sorted(folder.glob("*.txt")))
+    return _sha256(sorted(folder.glob("*.txt")))
 
 
-def script_digest(paths: list[Path]) -> str:
+def script_digest() -> str:
     """SHA-256 over the code that decides what the weights are."""
-    return _sha256(iter(sorted(paths)))
+    return _sha256(SCRIPT)
 
 
-def _sha256(paths: Iterator[Path]) -> str:
+def _sha256(paths: Iterable[Path]) -> str:
     total = hashlib.sha256()
     for path in paths:
         total.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
@@ -77,8 +86,7 @@ def _file_rows(path: Path, rng: random.Random) -> Iterator[Row]:
     head, *lines = path.read_text(encoding="utf-8").splitlines()
     label = head.removeprefix("# label:").strip()
     if label not in {"simple", "reasoning"}:
-        message = f"{path}:1: expected `# label: simple` or `# label: reasoning`, found {head!r}"
-        raise PromptError(message)
+        raise PromptError(f"{path}:1: expected `# label: simple` or `# label: reasoning`, found {head!r}")
     language, _, kind = path.stem.partition("-")
     for line in filter(str.strip, lines):
         texts = sorted({_expand(line, rng) for _ in range(_copies(line))})
