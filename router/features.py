@@ -19,8 +19,8 @@ MATERIAL = 300
 OPTIONS = 160
 """Characters of quotes, of material and of options whose words are looked at."""
 
-_TOKEN = re.compile(r"⟦[a-z]+⟧|[a-z]+(?:'[a-z]+)?|\d+(?:[.,]\d+)*|[\u3400-\u9fff]|\\[a-z]+|\n\n|[^\sa-z0-9]")
-_NUMBER = re.compile(r"\d+(?:[.,]\d+)*")
+_TOKEN = re.compile(r"⟦[a-z]+⟧|[a-z]+(?:'[a-z]+)?|\d+(?:[.,:]\d+)*|[\u3400-\u9fff]|\\[a-z]+|\n\n|[^\sa-z0-9]")
+_NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
 _CODE_LINE = re.compile(r"[;{]$|^[ \t]*(?:def|class|for|if|return|import|#include)\b.*[:;(<]", re.MULTILINE)
 _QUESTION_WORD = re.compile(
     r"how (?:many|much|long|far|old|tall|often|do|does|did|can|could|would|should|might|to|is|are)|\b(?:why|how|what|who|whose|where|when|which)\b"

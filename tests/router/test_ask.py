@@ -1,4 +1,5 @@
 """What is asked is found apart from what it is asked about."""
+# ruff: noqa: RUF001 - Chinese writes full-width marks
 
 from __future__ import annotations
 
@@ -41,7 +42,10 @@ def test_quotes_code_and_options_leave_the_question() -> None:
     assert "range" not in ask.question
     assert "range" in ask.code
     ask = find_ask("Which is prime?\nA. 21\nB. 23\nC. 25\nAnswer with the letter.")
-    assert (ask.question.split(), ask.options) == ("Which is prime? Answer with the letter.".split(), "A. 21\nB. 23\nC. 25")
+    assert (ask.question.split(), ask.options) == (
+        ["Which", "is", "prime?", "Answer", "with", "the", "letter."],
+        "A. 21\nB. 23\nC. 25",
+    )
 
 
 def test_no_text_asks_nothing() -> None:

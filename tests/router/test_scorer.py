@@ -1,4 +1,5 @@
 """The scorer and the rules on prompts that they were not made from."""
+# ruff: noqa: RUF001 - Chinese writes full-width marks
 
 from __future__ import annotations
 
