@@ -26,20 +26,18 @@ _QUESTION_WORD = re.compile(
     r"how (?:many|much|long|far|old|tall|often|do|does|did|can|could|would|should|might|to|is|are)|\b(?:why|how|what|who|whose|where|when|which)\b"
     r"|为什么|为何|怎么|怎样|如何|多少|几|什么|哪[里儿些个]?|谁|是否|吗|求|计算"
 )
-_QUESTION_LENGTHS = (8, 16, 32, 64, 128, 256, 512, 1024)
 _MATERIAL_LENGTHS = (100, 300)
-_LAST_MARKS = "?？.。:：)）!！"
 
 
 def features(ask: Ask) -> set[str]:
     """Everything about `ask` that the scorer weighs; the same ask gives the same set."""
     words = _ends(tokens(ask.question))
-    grams = [*words, *_pairs(words), *map(" ".join, zip(words, words[1:], words[2:], strict=False))]
+    grams = [*_said(words), *_pairs(words), *map(" ".join, zip(words, words[1:], words[2:], strict=False))]
     found = _edges(words)
     if ask.opening:
         first = tokens(ask.opening)
-        grams += [*first, *_pairs(first)]
-        found.update(("^^" + " ".join(first[:2]), "^" + first[0]) if first else ())
+        grams += [*_said(first), *_pairs(first)]
+        found.update(["^^" + " ".join(first[:2]), *("^" + word for word in _said(first[:1]))])
     found.update(grams)
     numbers = len(_NUMBER.findall(ask.question))
     setting = _setting(ask, numbers)
@@ -47,8 +45,8 @@ def features(ask: Ask) -> set[str]:
     found.update(_class_features(classes, setting))
     found.update(_question_words(ask.question, sorted(classes), setting))
     found.update(_shape(ask, numbers))
-    found.update(["Q:" + word for word in set(tokens(ask.quoted[:QUOTED]))])
-    found.update(["M:" + word for word in set(tokens(ask.material[:MATERIAL]))])
+    found.update(["Q:" + word for word in set(_said(tokens(ask.quoted[:QUOTED])))])
+    found.update(["M:" + word for word in set(_said(tokens(ask.material[:MATERIAL])))])
     found.update(_option_words(ask.options))
     return found
 
@@ -63,12 +61,17 @@ def _ends(words: list[str]) -> list[str]:
     return words if len(words) <= FIRST + LAST else words[:FIRST] + words[-LAST:]
 
 
+def _said(words: list[str]) -> list[str]:
+    """Without the marks: alone, a mark tells where a prompt comes from, not what it asks."""
+    return [word for word in words if word[0].isalnum() or word[0] in "#⟦\\"]
+
+
 def _pairs(words: list[str]) -> map[str]:
     return map(" ".join, pairwise(words))
 
 
 def _edges(words: list[str]) -> set[str]:
-    return {"^^" + " ".join(words[:2]), *("^" + word for word in words[:2]), *("$" + word for word in words[-3:])}
+    return {"^^" + " ".join(words[:2]), *("^" + word for word in _said(words[:2])), *("$" + word for word in _said(words[-3:]))}
 
 
 def _setting(ask: Ask, numbers: int) -> list[str]:
@@ -109,16 +112,13 @@ def _question_words(question: str, classes: list[str], setting: list[str]) -> li
     words = _QUESTION_WORD.findall(question.lower())
     if not words:
         return []
-    length = sum(len(question) > limit for limit in (20, 50, 120))
-    around = [f"len{length}", *setting, *("K:" + name for name in classes)]
+    around = [*setting, *("K:" + name for name in classes)]
     return [f"wh {words[-1]} {fact}" for fact in around]
 
 
 def _shape(ask: Ask, numbers: int) -> list[str]:
     question = ask.question
-    last = question.rstrip()[-1:]
-    found = [f"num{min(numbers, 6)}", f"lines{min(question.count(chr(10)), 4)}", f"end{last if last in _LAST_MARKS else 'w'}"]
-    found += [f"len>{limit}" for limit in _QUESTION_LENGTHS if len(question) > limit]
+    found = [f"num{min(numbers, 6)}"]
     found += [name for name, part in (("QUOTED", ask.quoted), ("FENCE", ask.code), ("PREFACE", ask.preface)) if part]
     if "$" in question or "\\" in question:
         found.append("TEX")
@@ -145,7 +145,7 @@ def _option_words(options: str) -> set[str]:
     if not options:
         return set()
     words = tokens(options[:OPTIONS])
-    found = {"O:" + word for word in set(words)}
+    found = {"O:" + word for word in set(_said(words))}
     found.update("OK:" + name for name in _classes({*words, *_pairs(words)}))
     return found
 
