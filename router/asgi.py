@@ -26,6 +26,8 @@ HIGH_WATER_BYTES = 1 << 20
 class AsgiClient:
     """A `router.client.Client`."""
 
+    send = None
+
     def __init__(self, scope: Scope, receive: Receive, send: Send) -> None:
         self._scope, self._receive, self._send = scope, receive, send
         self._waiting = deque[dict[str, Any]]()

@@ -10,7 +10,7 @@ from router.dialect import error_body
 from router.errors import BodyTooLarge, UploadTimeout
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Coroutine
+    from collections.abc import AsyncIterator, Callable, Coroutine
 
     from router.errors import RequestError
     from router.headers import RawHeaders
@@ -31,6 +31,10 @@ class Source(Protocol):
 
 class Client(Protocol):
     """Who asked. An answer is `answer`, or `start`, any number of `write`, and `finish`; none of these waits."""
+
+    @property
+    def send(self) -> Callable[[bytes], object] | None:
+        """Puts a chunk of a chunked body, already framed, on the wire; None where chunks are not written as such."""
 
     async def body(self, limit: int, timeout_s: float) -> bytes | bytearray:
         """The whole body. Raises BodyTooLarge over `limit` bytes, UploadTimeout, and ClientGone when it left before the end."""

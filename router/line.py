@@ -124,12 +124,13 @@ class RelayProtocol(HttpToolsProtocol):
 class Line:
     """A `router.client.Client` on the transport. Keeps uvicorn's books: what it answered, and whether the connection lives on."""
 
-    __slots__ = ("_chunked", "_cycle", "_gone", "_protocol", "_send", "_task", "source", "wanted_bytes")
+    __slots__ = ("_chunked", "_cycle", "_gone", "_protocol", "_task", "_write", "send", "source", "wanted_bytes")
 
     def __init__(self, protocol: RelayProtocol, cycle: RequestResponseCycle) -> None:
         self._protocol, self._cycle = protocol, cycle
         self._chunked = cycle.scope["http_version"] == "1.1"
-        self._send = cycle.transport.write
+        self._write = cycle.transport.write
+        self.send = self._write if self._chunked else None
         self._gone = False
         self._task: asyncio.Task[Any] | None = None
         self.source: Source | None = None
@@ -209,7 +210,7 @@ class Line:
             source.pause()
 
     def write(self, data: bytes) -> None:
-        self._send(b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data)
+        self._write(b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data)
 
     def finish(self) -> None:
         if self._chunked:

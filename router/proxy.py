@@ -156,6 +156,7 @@ class Proxy:
         """One attempt at a time, until a replica answers or none is left. A failure raised here left nothing with the client."""
         failure: RequestError = PoolUnavailable(f"No replica of the {decision.pool} pool is ready")
         tried: set[str] = set()
+        resent = False
         broken = 0  # engines that broke off over this request: it may be what breaks them, so a second one is the last
         while replica := pick(self._fleet.snapshot(decision.pool), tried, next(self._turn), journey.prefers):
             tried.add(replica.url)
@@ -170,7 +171,10 @@ class Proxy:
             except (UpstreamFailed, EngineRefused) as error:
                 self._note_failure(journey, replica, error)
                 broken += type(error) is UpstreamFailed
-                if not _another_may_help(error) or broken > 1:
+                if _is_worth_the_same_again(error) and not resent:
+                    resent = True
+                    tried.discard(replica.url)
+                elif not _another_may_help(error) or broken > 1:
                     raise
                 failure = error
         try:
@@ -236,6 +240,14 @@ class Proxy:
 def _another_may_help(error: UpstreamFailed | EngineRefused) -> bool:
     """Not after a long silence (the time is spent), nor after a refusal that the request itself earned."""
     return error.status == OVERLOADED if isinstance(error, EngineRefused) else not isinstance(error, Silent)
+
+
+def _is_worth_the_same_again(error: UpstreamFailed | EngineRefused) -> bool:
+    """What vLLM says when its front end takes pictures for known that its core never got, after a request that was too long.
+
+    Its log calls that a retryable response; said once, it knows better (vllm: v1/engine/core.py, multi-modal cache miss).
+    """
+    return isinstance(error, EngineRefused) and error.status == 500 and error.message.startswith("Internal server error")
 
 
 def _for_replica(body: bytes | bytearray, view: View, replica: Replica) -> tuple[Buffer, ...]:

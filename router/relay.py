@@ -60,6 +60,7 @@ class Relay:
 
     def __init__(self, outlet: Outlet, loop: asyncio.AbstractEventLoop) -> None:
         self._outlet, self._marks, self._edit, self._write = outlet, outlet.marks, outlet.edit, outlet.client.write
+        self._send = outlet.client.send or self._write
         self._opened: asyncio.Future[None] = loop.create_future()  # a stream's first event, or the whole of another answer
         self._ended: asyncio.Future[None] = loop.create_future()
         self._status, self._headers = 0, list[tuple[bytes, bytes]]()
@@ -76,9 +77,11 @@ class Relay:
             self._buffer = sse.EventBuffer()
 
     def data(self, data: bytes) -> None:
-        if self._plain and data.endswith(b"\n\n") and ERROR not in data:  # nearly all of a stream: as little as can be
+        # Nearly all of a stream is one whole event at a time: as little as can be, for it is done once for every token. Its only line
+        # ends two bytes before its end, so the error can only stand at its start.
+        if self._plain and data.find(b"\n") == len(data) - 2 and data.endswith(b"\n\n") and not data.startswith(ERROR):
             self._last = data
-            self._write(data)
+            self._send(b"%x\r\n%b\r\n" % (len(data), data))
         else:
             self._read(data)
 
@@ -159,7 +162,8 @@ class Relay:
             self._reading = not self._marks.read(events)
         self._last = events
         self._write(events if self._edit is None else self._edit(events))
-        self._plain = self._flowing and not (self._reading or self._edit or (self._buffer and self._buffer.rest))
+        in_parts = self._buffer is not None and bool(self._buffer.rest)
+        self._plain = self._flowing and not (self._reading or self._edit or in_parts or self._outlet.client.send is None)
 
     def _before_error(self, events: bytes) -> bytes:
         """vLLM says in an event that it failed, with a number for a code and `[DONE]` after it: here the stream stops."""

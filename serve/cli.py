@@ -98,7 +98,7 @@ def plan(
 ) -> None:
     """Print what fits, here or on another card: memory, tokens, what gave way, vLLM's command lines. Starts nothing."""
     named: dict[PoolName, str | None] = {"instruct": instruct, "thinking": thinking}
-    asked = with_models(load(_file(config)), models or (), named)
+    asked = with_models(load(_config_file(config)), models or (), named)
     imagined = Imagined(tuple(gpu or ()), gpus, size(memory))
     shown = preview(asked, pools_of(models or (), named), os.environ.get("CUDA_VISIBLE_DEVICES"), imagined)
     if as_json:
@@ -177,10 +177,6 @@ def _become_router(verb: str, arguments: list[str]) -> NoReturn:
 
 
 def _config_file(named: Path | None) -> Path | None:
-    return named or (DEFAULT_CONFIG if DEFAULT_CONFIG.is_file() else None)
-
-
-def _file(named: Path | None) -> Path | None:
     return named or (DEFAULT_CONFIG if DEFAULT_CONFIG.is_file() else None)
 
 

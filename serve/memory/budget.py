@@ -44,7 +44,7 @@ def fixed(card: ModelCard, settings: Settings, gpu: Gpu | None, gpus: int = 1, m
         encoder=encoder,
         activations=peak - encoder + _resident(shape, requests, batch, layer, measured),
         graphs=_graphs(shape, settings, batch, gpu, measured) if gpu else 0,
-        slack=_slack(peak, measured, expandable=expandable) if gpu else 0,
+        slack=_slack(peak, measured, expandable=expandable, online=_is_online(card, settings)) if gpu else 0,
         kv_cache=0,
         kv_bytes_per_token=-(-card.kv_bytes_per_token(settings.kv_cache_dtype) // gpus),
         block_tokens=GPU_BLOCK if gpu else CPU_BLOCK,
@@ -78,7 +78,7 @@ def visual_tokens(settings: Settings, batch: int) -> tuple[int, int]:
 
 
 def _weights(card: ModelCard, settings: Settings, gpus: int, measured: Coefficients) -> int:
-    online = settings.quantization == "fp8" and card.quantization is None
+    online = _is_online(card, settings)
     tower = sum(part.parameters for part in card.parts if part.name in {"vision", "mergers"})
     weights = card.weight_bytes(settings.quantization) - (int(measured.fp8_tower * tower) if online else 0)
     return max(0, -(-weights // gpus) - int(settings.cpu_offload_gb * GIB))
@@ -141,8 +141,15 @@ def _graphs(shape: Shape, settings: Settings, batch: int, gpu: Gpu, measured: Co
     return int(measured.graph * len(sizes) * shape.text.layers + pool)
 
 
-def _slack(peak: int, measured: Coefficients, *, expandable: bool) -> int:
-    return int(measured.slack + (measured.slack_share if expandable else measured.slack_share_segments) * peak)
+def _is_online(card: ModelCard, settings: Settings) -> bool:
+    """Whether vLLM makes FP8 weights of a plain checkpoint while it loads."""
+    return settings.quantization == "fp8" and card.quantization is None
+
+
+def _slack(peak: int, measured: Coefficients, *, expandable: bool, online: bool) -> int:
+    if not expandable:
+        return int(measured.slack + measured.slack_share_segments * peak)
+    return int(measured.slack + measured.holes + (measured.holes_fp8 if online else 0) + measured.slack_share * peak)
 
 
 def graph_sizes(requests: int, batch: int, capability: tuple[int, int]) -> tuple[int, ...]:

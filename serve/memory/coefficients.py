@@ -35,6 +35,8 @@ class Coefficients:
         2.0  # times the logits of the largest graph, in the pool that all share: 11 of 32, 72 of 128, 237 of 512
     )
     slack: int = 128 * MIB  # of the allocator with expandable segments: 103 between the most used and the most kept
+    holes: int = 128 * MIB  # a prompt's log probabilities are one block that fits no hole of the allocator: 8B 108 more
+    holes_fp8: int = 256 * MIB  # weights that are made FP8 while loading leave more of them: 4B 210 beyond that, 2B none
     slack_share: float = 0.05  # and of what comes and goes: FP8 weights add 16 to 470
     slack_share_segments: float = 0.65  # with segments of fixed size, as several GPUs need them: 302 of 473
     host: int = 2816 * MIB  # without a GPU: resident size of an engine with a tiny model, less its KV cache

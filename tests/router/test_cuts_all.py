@@ -46,6 +46,12 @@ class Reader:
         assert not self.status
         self.status, self.headers = status, headers
 
+    def send(self, data: bytes) -> None:
+        size, chunk = data.split(b"\r\n", 1)
+        assert len(chunk) == int(size, 16) + 2
+        assert chunk.endswith(b"\r\n")
+        self.write(chunk[:-2])
+
     def write(self, data: bytes) -> None:
         assert self.status
         assert not self.finished

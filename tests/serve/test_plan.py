@@ -129,7 +129,7 @@ def test_what_is_asked_for_wins_over_every_rule() -> None:
 
 
 def test_a_wish_is_kept_while_the_rest_gives_way() -> None:
-    found = whole(machine(gpu(gib=20, capability=(8, 9))), instruct={"engine": {"max_model_len": 40_960}})
+    found = whole(machine(gpu(gib=21, capability=(8, 9))), instruct={"engine": {"max_model_len": 40_960}})
     instruct, thinking = found.engines
     assert (instruct.settings.max_model_len, thinking.settings.max_model_len) == (40_960, 16_384)
     assert tokens(instruct) > 40_960
