@@ -1,5 +1,5 @@
 """Ask → features: the words, their neighbours, their classes and the shape of what is asked, as strings."""
-# ruff: noqa: E501, RUF001 - a pattern reads best on one line, Chinese writes full-width marks
+# ruff: noqa: E501 - a pattern reads best on one line, Chinese writes full-width marks
 
 from __future__ import annotations
 

@@ -40,6 +40,8 @@ RULES: tuple[Rule, ...] = (
     _rule("extract", "instruct", "extract|copy|提取|抽取|摘抄", r"""\A\W*(?:please |can you )?(?:extract|copy) (?:the|all|every|each|any)\b|\A\W*(?:请|请你)?(?:从|根据)(?:以下|下面|这|下|给定)[^。？?\n]{0,16}(?:提取|抽取|摘抄)"""),
     _rule("rewrite", "instruct", "phrase|proofread|reformat|polish|fix the|classify|categori|sentiment|改写|润色|错别字|仿写|扩写|写|情感", r"""\A\W*(?:please |can you |could you )?(?:rephrase|paraphrase|proofread|reformat|polish)\b|\bfix the (?:grammar|spelling|typos?)\b|\b(?:classify|categori[sz]e) (?:the|this|these) (?:following )?(?:text|review|news|sentence|article|tweet|comment|headline)|\bsentiment\b|改写(?:句子|这句|这段|下面的句)|润色|错别字|仿写|扩写|(?:写)(?:一)?(?:首|篇|封)[^。？?\n]{0,10}(?:诗|邮件|故事|文案|祝福|通知|广告语|笑话)|情感(?:倾向|分类)"""),
     _rule("small_talk", "instruct", "hi|hey|hello|thank|bye|good |你好|您好|谢谢|再见|早上好|晚安|晚上好|拜拜", r"""\A\W*(?:hi|hello|hey|thanks|thank you|bye|goodbye|good (?:morning|evening|night))\b[^?\n]{0,24}\Z|\A\W*(?:你好|您好|谢谢|再见|早上好|晚安|晚上好|拜拜)[^？?\n]{0,8}\Z"""),
+    _rule("answer_only", "instruct", "answer|expla|think|reason|答案|解释|思考|回答|过程|结果", r"""\b(?:just|only) (?:give (?:me )?|tell me |say |state |want |need |the )?(?:the )?(?:final )?(?:answer|result)\b|\banswer only\b|\bno (?:explanations?|reasoning|working)\b|\bwithout (?:any )?(?:explanations?|explaining|reasoning|thinking|working)\b|\b(?:do not|don't|no need to) (?:explain|think|reason|show (?:your|the) (?:work|steps))|(?:直接|只需?要?)(?:告诉我|给出?我?|说出?|回答|写出?|要|报)?(?:最终|最后)?的?(?:答案|结果)|直接回答|(?:不用|不要|无需|不必|别)(?:给我)?(?:解释|思考|写过程|推理|分析|想太多|说理由)|不要?(?:解题)?过程"""),
+    _rule("step_by_step", "thinking", "step|think|reason|show|一步|逐步|分步|过程", r"""\A(?!(?s:.*)(?:caption|descri|summar|photo|picture|image|\bsign\b|transcri|letter|first word|图|照片|画|招牌|文字|写着|描述|概括|总结))(?s:.*?)(?:\b(?:think|reason|solve|work|calculate|compute|derive|deduce)\b[^.?!\n]{0,40}\bstep[- ]by[- ]step\b|\bstep[- ]by[- ]step (?:reasoning|solution|calculation|derivation|working|thinking)\b|\blet's think\b|\bshow (?:your|all|the) (?:work|working|steps|reasoning)\b|(?:逐步|一步一?步|分步)地?(?:推理|思考|推导|计算|求解|解答|分析|想|算|解)|写出(?:详细的?|完整的?)?(?:解题|推理|计算|推导)(?:过程|步骤))"""),
     _rule("prove", "thinking", "prove|show that|求证|证", r"""\A(?![^\n]{0,80}(?:latex|title|topic|typo|format|grammar|read|language)).*(?:\bprove that\b|\bshow that\b.{0,60}[=<>$]|求证[:：]|试证|[请试]证明(?!题))"""),
     _rule("argument", "thinking", "weaken|strengthen|be true|assumption|以下|下列|下面|推出", r"""(?:weaken|strengthen)s? the (?:argument|conclusion)|which[^\n]{0,40}(?:must|cannot|could) be true|assumption (?:on which|required)|(?:以下|下列|下面)(?:哪|各|选项)[^。\n]{0,16}(?:推出|为真|削弱|加强|质疑|假设|前提)|由此可以?推出|据此可以推"""),
 )
@@ -53,11 +55,17 @@ _SECOND_TASK = re.compile(
 """Words that ask for more than the one thing that a rule heard."""
 
 
+_WILL = {"not_to_solve", "answer_only"}
+"""What the user wants done without: it stands, whatever else is asked."""
+
+
 def rule_for(ask: Ask) -> Rule | None:
-    """The rule that speaks on `ask`, or None. An ask for two things is left to the scorer, but for "do not solve"."""
+    """The rule that speaks on `ask`, or None. An ask for two things is left to the scorer, but for what is to be left out."""
     lowered = ask.question.lower()
     spoken = next((rule for rule in RULES if rule.speaks_on(ask.question, lowered)), None)
-    if spoken is None or spoken.reason == "not_to_solve" or spoken.side == "thinking":
+    if spoken is not None and spoken.reason == "answer_only" and ask.options:
+        return None  # "answer with the letter only" is the form of an exam, not a wish
+    if spoken is None or spoken.reason in _WILL or spoken.side == "thinking":
         return spoken
     instruction = _COLON.split(ask.question, maxsplit=1)[0]
     asked = instruction if spoken.pattern.search(instruction) else ask.question
