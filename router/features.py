@@ -12,7 +12,7 @@ from router.lexicon import MEMBERS
 if TYPE_CHECKING:
     from router.ask import Ask
 
-FIRST, LAST = 30, 80
+FIRST, LAST = 20, 60
 """Words of a long question that are looked at, from its two ends."""
 QUOTED = 160
 MATERIAL = 300

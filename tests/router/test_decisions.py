@@ -63,7 +63,7 @@ def test_a_follow_up_stays_with_its_conversation_until_it_clearly_asks_for_the_o
 
 
 def test_reasoning_that_came_with_the_last_answer_shows_where_the_conversation_was(router: str) -> None:
-    follow_up = user("And the second one?")
+    follow_up = user("What colour is it?")
     assert decided(router, user("Hello"), said("Hi"), follow_up)["pool"] == "instruct"
     thought = decided(router, user("Hello"), said("Hi", reasoning_content="They greet me."), follow_up)
     assert (thought["pool"], thought["reason"], thought["stage"]) == ("thinking", "conversation", "conversation")

@@ -63,12 +63,12 @@ def test_rows_from_elsewhere_are_left_out_by_repository_and_named(few: Path, tmp
 
 def test_figures_go_between_the_markers_of_a_page(few: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     page = tmp_path / "page.md"
-    page.write_text(f"above\n{START}\nold\n{END}\nbelow\n")
+    page.write_text(f"above\n{START}\nstale\n{END}\nbelow\n")
     assert main(["--prompts", str(few), "--evaluate", "--page", str(page)]) == 0
     text = page.read_text(encoding="utf-8")
     assert text.startswith("above\n")
     assert text.endswith("below\n")
-    assert "old" not in text
+    assert "stale" not in text
     assert all(head in text for head in ("| accuracy |", "to Thinking", "| observed |", "threshold"))
     assert "accuracy" in capsys.readouterr().out
 
