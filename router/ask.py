@@ -22,6 +22,8 @@ LEAST_MATERIAL = 20
 """A text that an instruction names has at least this many characters."""
 LAST_QUESTION = 80
 """A last line up to this long that ends as a question is part of the ask."""
+LEAST_LEFT = 10
+"""Where less is left beside the form of the answer, the form is the ask: "Answer with the name on the sign"."""
 _QUESTION_ENDS = "?？:："  # noqa: RUF001 - Chinese writes full-width marks
 _CODE_MARK = "⟦code⟧"
 _QUOTE_MARK = "⟦quote⟧"
@@ -42,6 +44,8 @@ class Ask(NamedTuple):
     options: str
     preface: str
     """A system prompt, a persona, or advice to think, pasted above the question."""
+    form: str
+    """What is said about the form of the answer."""
     length: int
     """Characters of the whole text."""
 
@@ -57,10 +61,11 @@ def find_ask(text: str) -> Ask:
     length = len(text)
     text, preface = _without_preface(_ends(text.strip()))
     text, code = _without_code(text)
+    text, form = _without_form(text)
     text, options = _without_options(text)
     text, quoted = _without_quotes(text)
     opening, question, material = _short(text) if len(text) <= SHORT else _long(text)
-    return Ask(opening, question, material, quoted, code, options, preface, length)
+    return Ask(opening, question, material, quoted, code, options, preface, form, length)
 
 
 def _ends(text: str) -> str:
@@ -83,6 +88,12 @@ def _without_code(text: str) -> tuple[str, str]:
         return text, ""
     mark = " " if found[0].startswith("[") else f" {_CODE_MARK} "
     return marks.CODE.sub(mark, text).strip(), found[0]
+
+
+def _without_form(text: str) -> tuple[str, str]:
+    found = [match[0] for match in marks.FORM.finditer(text)]
+    left = marks.FORM.sub(" ", text).strip() if found else text
+    return (left, "".join(found)) if found and len(left) >= LEAST_LEFT else (text, "")
 
 
 def _without_options(text: str) -> tuple[str, str]:

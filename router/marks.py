@@ -44,3 +44,15 @@ SENTENCE = re.compile(r"[^\n。！？!?；;.]*(?:[。！？!?；;]+|\.(?!\s|\Z)|
 TAG = re.compile(r"<([a-z]+)>")
 FIRST_OPTION = re.compile(r"(?:^|[\s(（?？:：。])[(（]?A\s?[)）.．、:：]")
 SECOND_OPTION = re.compile(r"(?:\s|[;；,，。)）])[(（]?B\s?[)）.．、:：]")
+FORM = re.compile(
+    r"(?:(?<=[.!?。！？\n:：)）,])|\A)[ \t\"'(]*(?:(?:and |then |finally,? |please )*(?:"
+    r"(?:only |just )?(?:reply|respond|answer)(?: only| just)? (?:with|in|using|by|yes|only)\b|answers? (?:only|in)\b|"
+    r"(?:you (?:must |should )?|do )?(?:give|provide|put|write|enclose|express|state|output|return|format|round|submit|present|report|end)\b[^.?!\n]{0,40}\b(?:your|the|all|final) (?:final |own |numeric(?:al)? |short )?(?:answers?|response|reply|reasoning)\b|"
+    r"restrict (?:your )?answers?\b|your (?:final )?(?:answer|response|reply) (?:should|must|is to|has to|needs)\b|"
+    r"(?:do )?not (?:include|add|give|provide|show(?:ing)?|write|use)\b[^.?!\n]{0,20}\b(?:explanations?|text|words|working|else|reasoning|units?)\b|(?:no|without) (?:any )?(?:additional|further|other|extra) (?:text|words|explanations?)|"
+    r"(?:you are to |please )?answer (?:all )?(?:the |this |these )?(?:following )?(?:multiple[- ]choice )?questions?(?: below| carefully| with the context given)?(?=[.:\n])|you are to answer the following)"
+    r"[^.?!\n]*(?:\.\d+[^.?!\n]*)*(?:[.!:]+(?=\s|\Z|[\"')])|\n|\Z)"
+    r"|(?:最后|然后|并|且|首先|请)*(?:(?:只|仅|直接)?(?:用|以|按)[^。？?！!\n，,]{0,16}(?:格式|括号|括起来|【】|形式|单位)[^。？?！!\n，,]{0,16}(?:回答|给出|输出|写出|填写|作答|答案|括起来)?|(?:只|仅)(?:需|要)?(?:回答|输出|填写?|写|回复)[^。？?！!\n，,]{0,14}|先(?:给出|写出|提供)[^。？?！!\n，,]{0,8}(?:答案|推理)[^。？?！!\n，,]{0,4}[，,]?再[^。？?！!\n]{0,12}|(?:首先|先)?提供你的推理[^。？?！!\n]{0,60}|(?:答案|结果)(?:保留|精确|四舍五入|用|写成|写在|放在)[^。？?！!\n，,]{0,20})(?:[。！!；;，,\n]|\Z))",
+    re.IGNORECASE,
+)
+"""A sentence on the form of the answer: it stands beside asks of both kinds, so it says nothing about what is asked."""

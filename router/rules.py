@@ -61,8 +61,9 @@ _WILL = {"not_to_solve", "answer_only"}
 
 def rule_for(ask: Ask) -> Rule | None:
     """The rule that speaks on `ask`, or None. An ask for two things is left to the scorer, but for what is to be left out."""
-    lowered = ask.question.lower()
-    spoken = next((rule for rule in RULES if rule.speaks_on(ask.question, lowered)), None)
+    question = f"{ask.question}\n{ask.form}" if ask.form else ask.question
+    lowered = question.lower()
+    spoken = next((rule for rule in RULES if rule.speaks_on(question, lowered)), None)
     if spoken is not None and spoken.reason == "answer_only" and ask.options:
         return None  # "answer with the letter only" is the form of an exam, not a wish
     if spoken is None or spoken.reason in _WILL or spoken.side == "thinking":

@@ -31,18 +31,17 @@ def asking(stack: Stack, folder: Path, timeout_s: float) -> Iterator[str]:
 
 
 def test_the_engine_is_asked_and_then_answers_from_its_cache(stack: Stack, tmp_path: Path) -> None:
-    reasons = set()
     with asking(stack, tmp_path, 30) as url:
-        for number in range(6):
+        for number in range(4):
             body = {"messages": turn("What of it?", picture(f"doubt {number}")), "max_tokens": 2}
             answer = httpx.post(f"{url}/v1/chat/completions", json=body, timeout=120)
             assert answer.status_code == 200
-            reasons.add(answer.headers["x-duet-reason"])
-            if answer.headers["x-duet-pool"] == "instruct":
-                cached = answer.json()["usage"]["prompt_tokens_details"]["cached_tokens"]
-                assert cached >= 128, "the picture's blocks were computed when the engine was asked"
-        assert reasons <= {"ask_direct", "ask_steps"}
-        assert metric(url, "duet_router_decisions_total", stage="engine") == 6
+            assert answer.headers["x-duet-reason"] in {"ask_direct", "ask_steps"}
+            if answer.headers["x-duet-pool"] != "instruct":  # what Instruct would have found in its cache
+                answer = httpx.post(f"{url}/v1/chat/completions", json=body, headers={"x-duet-pool": "instruct"}, timeout=120)
+            cached = answer.json()["usage"]["prompt_tokens_details"]["cached_tokens"]
+            assert cached >= 128, "the picture's blocks were computed when the engine was asked"
+        assert metric(url, "duet_router_decisions_total", stage="engine") == 4
 
 
 def test_no_answer_in_time_is_an_answer_from_thinking(stack: Stack, tmp_path: Path) -> None:
