@@ -56,3 +56,23 @@ FORM = re.compile(
     re.IGNORECASE,
 )
 """A sentence on the form of the answer: it stands beside asks of both kinds, so it says nothing about what is asked."""
+FORM_HINTS = (
+    "answer",
+    "reply",
+    "respond",
+    "response",
+    "reasoning",
+    "explanation",
+    " text",
+    " words",
+    "working",
+    "答",
+    "只",
+    "仅",
+    "格式",
+    "括",
+    "推理",
+    "保留",
+    "精确",
+)
+"""Parts of words, lower case; without one of them there is no such sentence."""

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
 STRENGTH = 0.3
 """Inverse of the L2 penalty."""
-LEAST_ROWS = 2
-"""A feature must show in this many rows."""
+LEAST_KINDS = 2
+"""A feature must show in this many kinds of prompts or repositories: what only one has tells where a prompt is from."""
 FOLDS = 10
 """Written prompts are left out by kind, in this many folds."""
 SCALE = 50
@@ -48,8 +48,9 @@ class Calibration(NamedTuple):
 def tabulate(rows: Sequence[Row]) -> Table:
     """The features of every row; rows of a kind share their kind's weight, which grows with the root of its size."""
     shown = [features(find_ask(row.text)) for row in rows]
-    often = Counter(feature for found in shown for feature in found)
-    names = sorted(feature for feature, count in often.items() if count >= LEAST_ROWS)
+    pairs = {(row.kind, feature) for row, found in zip(rows, shown, strict=True) for feature in found}
+    kinds = Counter(feature for _, feature in pairs)
+    names = sorted(feature for feature, count in kinds.items() if count >= LEAST_KINDS)
     column = {feature: index for index, feature in enumerate(names)}
     columns = [sorted(column[feature] for feature in found if feature in column) for found in shown]
     ends = np.cumsum([0, *map(len, columns)])
