@@ -123,7 +123,17 @@ def _rules(report: Report) -> str:
 
 
 def _reliability(report: Report) -> str:
-    return _table(("rows", "predicted", "observed"), evaluate.reliability(report.probability, report.reasoning))
+    bins = evaluate.reliability(report.probability, report.reasoning)
+    predicted, observed = (", ".join(f"{value:.2f}" for value in values) for values in zip(*(b[1:] for b in bins), strict=True))
+    chart = f"""```mermaid
+xychart-beta
+    title "Reliability: share of reasoning seen (bars) for each score (line)"
+    x-axis "score" [{predicted}]
+    y-axis "share of reasoning" 0 --> 1
+    bar [{observed}]
+    line [{predicted}]
+```"""
+    return f"{chart}\n\n{_table(('rows', 'predicted', 'observed'), bins)}"
 
 
 def _curve(report: Report) -> str:
