@@ -23,7 +23,7 @@ LEAST_MATERIAL = 20
 LAST_QUESTION = 80
 """A last line up to this long that ends as a question is part of the ask."""
 LEAST_LEFT = 10
-"""Where less is left beside the form of the answer, the form is the ask: "Answer with the name on the sign"."""
+"""Where fewer bytes are left beside the form of the answer, the form is the ask: "Answer with the name on the sign"."""
 _QUESTION_ENDS = "?？:："  # noqa: RUF001 - Chinese writes full-width marks
 _CODE_MARK = "⟦code⟧"
 _QUOTE_MARK = "⟦quote⟧"
@@ -96,7 +96,7 @@ def _without_form(text: str) -> tuple[str, str]:
         return text, ""
     said = [found[0] for found in marks.FORM.finditer(text)]
     left = marks.FORM.sub(" ", text).strip() if said else text
-    return (left, "".join(said)) if said and len(left) >= LEAST_LEFT else (text, "")
+    return (left, "".join(said)) if said and len(left.encode()) >= LEAST_LEFT else (text, "")
 
 
 def _without_options(text: str) -> tuple[str, str]:

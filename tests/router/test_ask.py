@@ -42,10 +42,22 @@ def test_quotes_code_and_options_leave_the_question() -> None:
     assert "range" not in ask.question
     assert "range" in ask.code
     ask = find_ask("Which is prime?\nA. 21\nB. 23\nC. 25\nAnswer with the letter.")
-    assert (ask.question.split(), ask.options) == (
-        ["Which", "is", "prime?", "Answer", "with", "the", "letter."],
-        "A. 21\nB. 23\nC. 25",
-    )
+    assert (ask.question.strip(), ask.options.split("\n")) == ("Which is prime?", ["A. 21", "B. 23", "C. 25"])
+
+
+@pytest.mark.parametrize(
+    ("text", "question", "form"),
+    [
+        ("On which weekday does it fall? Reply with just the weekday.", "On which weekday does it fall?", "Reply with just"),
+        ("Answer in one word. What is on the table?", "What is on the table?", "Answer in one word."),
+        ("甲乙丙谁说谎？答案用【】括起来。", "甲乙丙谁说谎？", "答案用"),
+        ("Answer with the name on the sign.", "Answer with the name on the sign.", ""),
+    ],
+)
+def test_what_is_said_of_the_answers_form_is_no_ask_unless_it_is_all_there_is(text: str, question: str, form: str) -> None:
+    ask = find_ask(text)
+    assert ask.question == question
+    assert form in ask.form
 
 
 def test_no_text_asks_nothing() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -33,7 +34,8 @@ def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
 
 
 def test_no_mark_is_left_in_a_prompt() -> None:
-    assert [row.text for row in written(PROMPTS, seed=3) if "[[" in row.text or "]]" in row.text] == []
+    torn = re.compile(r"\[\[[^\[\]\n]*\||\|[^\[\]\n]*\]\]|\.\.\d+\]\]")  # code has brackets in brackets as well
+    assert [row.text for row in written(PROMPTS, seed=3) if torn.search(row.text)] == []
 
 
 def test_the_shipped_weights_belong_to_these_prompts_and_this_code() -> None:
