@@ -12,7 +12,7 @@ DUET := .venv/bin/duet
 ENGINE := .venv/.engine-$(PLATFORM)
 DEV := .venv/.dev
 
-.PHONY: up test lint lock load clean
+.PHONY: up test lint lock load eval-routing clean
 
 up: $(ENGINE)  ## install what is missing, then start both engines and the router
 	@exec $(DUET) up $(if $(CONFIG),--config $(CONFIG))
@@ -28,6 +28,9 @@ lint: $(ENGINE) $(DEV)
 
 load: $(ENGINE) $(DEV)  ## a minute of pictures against a running stack; it stops by itself
 	.venv/bin/locust --config loadtests/locust.conf
+
+eval-routing: $(ENGINE) $(DEV)  ## how good the routing decision is, into docs/routing.md; PROMPTS=FILE.jsonl measures on labelled prompts of your own too
+	.venv/bin/python -m router.train --evaluate $(if $(PROMPTS),--also $(PROMPTS)) --page docs/routing.md
 
 .venv/bin/uv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and f"Duet needs Python 3.11 or later; {sys.executable} is {sys.version.split()[0]}. Try: make PYTHON=python3.12")'

@@ -7,6 +7,7 @@ import gc
 import time
 import uuid
 from contextlib import asynccontextmanager
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from fastapi import FastAPI, Request, Response
@@ -14,6 +15,8 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from router import metrics as exposition
+from router.asgi import AsgiClient
+from router.decide import decide, policy_of
 from router.dialect import error_body
 from router.errors import InternalError, MethodNotAllowed, RequestError, UnknownPath
 from router.fleet import Fleet
@@ -24,6 +27,7 @@ from router.names import Names
 from router.proxy import Proxy
 from router.upstream import Upstream
 from router.values import PATHS, POOLS
+from router.view import read_view
 from router.watch import Watch
 
 if TYPE_CHECKING:
@@ -31,7 +35,7 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from router.config import RouterConfig
+    from router.config import RouterConfig, RouterSection
 
 
 LAST_WORDS_S = 0.2
@@ -66,6 +70,7 @@ def build(config: RouterConfig) -> ASGIApp:
     app.add_exception_handler(HTTPException, _answer_http_error)
     app.add_exception_handler(Exception, _answer_bug)
     _add_pages(app, fleet, names, metrics)
+    _add_route(app, config.router, names)
     front.pages = app
     return front
 
@@ -117,6 +122,22 @@ def _add_pages(app: FastAPI, fleet: Fleet, names: Names, metrics: Metrics) -> No
 
     for path in PATHS:
         app.add_route(path, _post_only, methods=["POST"])
+
+
+async def _unheard(_: Message) -> None:
+    """Where the framework answers, and only the body is read by ourselves."""
+
+
+def _add_route(app: FastAPI, config: RouterSection, names: Names) -> None:
+    policy = policy_of(config.routing)
+
+    @app.post("/v1/route")
+    async def route(request: Request) -> dict[str, Any]:
+        """The decision on a chat body, which goes to no engine."""
+        client = AsgiClient(request.scope, request.receive, _unheard)
+        body = await client.body(config.max_body_bytes, config.client_timeout_s)
+        view = read_view("chat_completions", body)
+        return asdict(decide(view, request.headers.raw, names, policy)) | {"threshold": policy.threshold}
 
 
 class RequestIds:

@@ -1,40 +1,77 @@
-"""View → Decision, by rules: a pure function of what is asked. English and Chinese.
+"""View → Decision: a pure function of what is asked. English and Chinese.
 
-Cues speak for thinking (weight > 0) or against it (< 0); their sum through a sigmoid is the score, and the strongest that agrees with
-the outcome names the reason. What the client says outright (`reasoning_effort`, a response format) goes before any cue.
+What the client says outright goes first, then rules that are near-certain, then the learned scorer. A follow-up stays with its
+conversation's pool unless what it asks clearly belongs to the other.
 """
 
 from __future__ import annotations
 
-import math
+from typing import TYPE_CHECKING
 
-from router.cues import BIAS, CUES
-from router.values import Decision, PoolName, View
+from router.ask import find_ask
+from router.rules import rule_for
+from router.scorer import weigh
+from router.values import Decision, Policy
 
-THRESHOLD = 0.5
-ASK_CHARACTERS = 4000
-"""Longer texts are judged by their two ends, where people put the ask."""
+if TYPE_CHECKING:
+    from router.values import PoolName, View
+
+RULED = 0.99
+"""How sure a rule is, as a probability: rules are kept while they are right on 98 of 100 prompts or more."""
+CLEAR = 0.35
+"""A score further than this from the threshold takes a conversation to the other pool."""
+FOLLOW_UP_BYTES = 20
+"""Shorter asks lean on what was said before ("And the next?"), whatever they score by themselves."""
+DEFAULT = Policy()
 
 
-def classify(view: View) -> Decision:
-    """The pool for a request that names no model of its own."""
+def classify(view: View, policy: Policy = DEFAULT) -> Decision:
+    """The pool for a request that names none."""
     if view.effort is not None:
         return _by_effort(view.effort)
     if view.structured:
-        return Decision("instruct", "structured_output", 0.1)
-    text = _ends(view.text)
-    spoken = [cue for cue in CUES if cue.pattern.search(text)]
-    score = 1 / (1 + math.exp(-BIAS - sum(cue.weight for cue in spoken)))
-    pool: PoolName = "thinking" if score >= THRESHOLD else "instruct"
-    agreeing = [cue for cue in spoken if (cue.weight > 0) == (pool == "thinking")]
-    strongest = max(agreeing, key=lambda cue: abs(cue.weight), default=None)
-    return Decision(pool, strongest.reason if strongest else "default", round(score, 4))
+        return Decision("instruct", "structured_output", 0.1, "client")
+    now = judge(view.text, policy)
+    before = _pool_so_far(view, policy)
+    if before in (None, now.pool) or _is_clear(view.text, now, policy):
+        return now
+    return Decision(before, "conversation", now.score, "conversation")
+
+
+def judge(text: str, policy: Policy = DEFAULT) -> Decision:
+    """The pool for an ask that stands alone."""
+    ask = find_ask(text)
+    if rule := rule_for(ask):
+        return Decision(rule.side, rule.reason, RULED if rule.side == "thinking" else 1 - RULED, "rules")
+    probability, reason = weigh(ask)
+    pool, in_doubt = _pool(probability, policy)
+    return Decision(pool, reason, round(probability, 4), "scorer", in_doubt)
+
+
+def _pool(score: float, policy: Policy) -> tuple[PoolName, bool]:
+    """Where a score leads, and whether it is in doubt."""
+    if abs(score - policy.threshold) < policy.doubt_band:
+        return ("instruct" if policy.doubt == "instruct" else "thinking"), True
+    return ("thinking" if score >= policy.threshold else "instruct"), False
 
 
 def _by_effort(effort: str) -> Decision:
     thinks = effort not in {"none", "minimal"}
-    return Decision("thinking" if thinks else "instruct", "reasoning_effort", float(thinks))
+    return Decision("thinking" if thinks else "instruct", "reasoning_effort", float(thinks), "client")
 
 
-def _ends(text: str) -> str:
-    return text if len(text) <= ASK_CHARACTERS else f"{text[: ASK_CHARACTERS // 2]}\n{text[-ASK_CHARACTERS // 2 :]}"
+def _pool_so_far(view: View, policy: Policy) -> PoolName | None:
+    """The pool that the conversation was in: it shows in reasoning that came back with the last answer, else in the asks before."""
+    if view.thought:
+        return "thinking"
+    pool: PoolName | None = None
+    for text in view.earlier:
+        decision = judge(text, policy)
+        if pool is None or _is_clear(text, decision, policy):
+            pool = decision.pool
+    return pool
+
+
+def _is_clear(text: str, decision: Decision, policy: Policy) -> bool:
+    stands_alone = len(text.encode()) >= FOLLOW_UP_BYTES
+    return decision.stage == "rules" or (stands_alone and abs(decision.score - policy.threshold) > CLEAR)

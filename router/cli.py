@@ -14,6 +14,7 @@ from router import server
 from router.classify import classify
 from router.config import RouterConfig, load
 from router.errors import ConfigError, DuetError
+from router.explanation import explanation
 from router.values import View
 
 commands = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
@@ -48,14 +49,24 @@ class Row(Struct):
 
 @commands.command()
 def route(
+    text: Annotated[str | None, typer.Argument(help="A prompt to explain the decision on; - reads standard input.")] = None,
     jsonl: Annotated[
-        Path,
+        Path | None,
         typer.Option(
             "--jsonl", help="Rows with `text` and `images` (a count), one JSON object a line; - reads standard input."
         ),
-    ],
+    ] = None,
 ) -> None:
-    """Print what would be decided about each row of a file: pool, reason, score. No server is asked."""
+    """Print what would be decided: about a prompt, and which features spoke, or about each row of a file. No server is asked."""
+    if (text is None) == (jsonl is None):
+        raise ConfigError("route takes a prompt, or --jsonl FILE: one of the two")
+    if jsonl is None:
+        typer.echo(explanation(sys.stdin.read() if text == "-" else str(text)))
+    else:
+        _route_rows(jsonl)
+
+
+def _route_rows(jsonl: Path) -> None:
     lines = sys.stdin.buffer if str(jsonl) == "-" else _open(jsonl)
     for number, line in enumerate(lines, 1):
         if line.strip():

@@ -19,7 +19,7 @@ from pydantic_settings import (
 )
 
 from router.errors import ConfigError
-from router.values import AUTO_NAMES, POOLS, PoolName
+from router.values import AUTO_NAMES, POOLS, Doubt, PoolName
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -50,6 +50,15 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
+class RoutingSection(Section):
+    """`router.routing:` — what a needless thought costs, and what becomes of a request in doubt."""
+
+    thought_price: float = Field(default=1.0, gt=0, allow_inf_nan=False)
+    doubt: Doubt = "thinking"
+    doubt_band: float = Field(default=0.05, ge=0, le=0.5)
+    ask_timeout_s: float = Field(default=2.0, gt=0, allow_inf_nan=False)
+
+
 class RouterSection(Section):
     """`router:` — where it listens and what it puts up with."""
 
@@ -65,6 +74,7 @@ class RouterSection(Section):
     access_log: bool = False
     poll_interval_s: float = Field(default=1, gt=0, allow_inf_nan=False)
     drain_s: int = Field(default=30, ge=0)
+    routing: RoutingSection = RoutingSection()
 
     @property
     def max_body_bytes(self) -> int:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from router.fleet import Fleet
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 40, 80, 160, 320, 640)
+SCORES = tuple(tenth / 10 for tenth in range(1, 11))
 CONTENT_TYPE = CONTENT_TYPE_LATEST
 FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 SEVERAL_PROCESSES = FOLDER in os.environ  # the library looks at it once too, when it is imported
@@ -36,7 +37,13 @@ class Metrics:
         self.requests = self._count(
             "requests", "Requests answered, by HTTP status (499: the client left)", ["pool", "endpoint", "status"]
         )
-        self.decisions = self._count("decisions", "Routing decisions", ["pool", "reason"])
+        self.decisions = self._count("decisions", "Routing decisions", ["pool", "reason", "stage"])
+        self.score = Histogram(
+            "duet_router_decision_score",
+            "How likely a request needs thinking, as the learned scorer sees it",
+            buckets=SCORES,
+            registry=registry,
+        )
         self.images = self._count("images", "Pictures in the last user turns of requests", ["pool"])
         self.disconnects = self._count("client_disconnects", "Clients that left before their answer ended", ["pool", "phase"])
         self.failures = self._count("upstream_failures", "Attempts at a replica that failed", ["pool", "replica", "kind"])

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from router import sse
+from router.adviser import Adviser
 from router.asgi import AsgiClient
-from router.classify import classify
 from router.client import answer_error
+from router.decide import decide, policy_of
 from router.dialect import error_event
 from router.errors import (
     ClientGone,
@@ -33,7 +34,7 @@ from router.line import LINE
 from router.pick import pick
 from router.relay import Marks, Outlet, Relay
 from router.upstream import head
-from router.values import PATHS, Decision
+from router.values import PATHS
 from router.view import read_view, with_model
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
     from router.metrics import Metrics
     from router.names import Names
     from router.upstream import Upstream
-    from router.values import Endpoint, Replica, View
+    from router.values import Decision, Endpoint, Replica, View
     from router.wire import Buffer
 
 log = logging.getLogger("duet.router")
@@ -64,6 +65,7 @@ class Journey:
     marks: Marks = field(default_factory=Marks)
     view: View | None = None
     decision: Decision | None = None
+    prefers: str | None = None  # the replica that knows the request already
     replica: str | None = None
     error: RequestError | None = None
 
@@ -105,6 +107,8 @@ class Proxy:
     def __init__(self, config: RouterSection, fleet: Fleet, names: Names, upstream: Upstream, metrics: Metrics) -> None:
         self._config, self._fleet, self._names = config, fleet, names
         self._upstream, self._metrics = upstream, metrics
+        self._policy = policy_of(config.routing)
+        self._adviser = Adviser(fleet, upstream, config.routing.ask_timeout_s)
         self._turn = itertools.count()
         self._loop = asyncio.get_running_loop()
 
@@ -136,14 +140,17 @@ class Proxy:
 
     async def _serve(self, journey: Journey, body: bytes | bytearray) -> None:
         journey.view = view = read_view(journey.endpoint, body)
-        journey.decision = decision = self._decide(view)
-        self._metrics.decisions(decision.pool, decision.reason).inc()
-        self._metrics.images(decision.pool).inc(view.images)
-        await self._try_replicas(journey, decision, view, body)
+        journey.decision = decision = decide(view, journey.scope["headers"], self._names, self._policy)
+        if decision.in_doubt and self._policy.doubt == "ask" and journey.endpoint == "chat_completions":
+            journey.decision, journey.prefers = await self._adviser.advise(decision, body, next(self._turn))
+        self._count(journey.decision, view)
+        await self._try_replicas(journey, journey.decision, view, body)
 
-    def _decide(self, view: View) -> Decision:
-        pool = self._names.pool_of(view.model)
-        return classify(view) if pool is None else Decision(pool, "model", float(pool == "thinking"))
+    def _count(self, decision: Decision, view: View) -> None:
+        self._metrics.decisions(decision.pool, decision.reason, decision.stage).inc()
+        self._metrics.images(decision.pool).inc(view.images)
+        if decision.stage != "client":
+            self._metrics.score.observe(decision.score)
 
     async def _try_replicas(self, journey: Journey, decision: Decision, view: View, body: bytes | bytearray) -> None:
         """One attempt at a time, until a replica answers or none is left. A failure raised here left nothing with the client."""
@@ -151,7 +158,7 @@ class Proxy:
         tried: set[str] = set()
         resent = False
         broken = 0  # engines that broke off over this request: it may be what breaks them, so a second one is the last
-        while replica := pick(self._fleet.snapshot(decision.pool), tried, next(self._turn)):
+        while replica := pick(self._fleet.snapshot(decision.pool), tried, next(self._turn), journey.prefers):
             tried.add(replica.url)
             try:
                 return await self._attempt(journey, replica, view, body)

@@ -52,12 +52,20 @@ class Upstream:
 
     async def get(self, url: str, path: str, timeout_s: float) -> tuple[int, bytes]:
         """Status and body of a small page. Raises UpstreamFailed. The limit does not hold for it: a full replica is still well."""
+        return await self._fetch(url, [head("GET", url, path, [])], timeout_s)
+
+    async def post(self, url: str, path: str, body: bytes, timeout_s: float) -> tuple[int, bytes]:
+        """Status and body of the answer to a JSON `body`. Raises UpstreamFailed. The limit does not hold for it either."""
+        headers = [(b"content-type", b"application/json"), (b"content-length", b"%d" % len(body))]
+        return await self._fetch(url, [head("POST", url, path, headers), body], timeout_s)
+
+    async def _fetch(self, url: str, pieces: list[bytes], timeout_s: float) -> tuple[int, bytes]:
         page = _Page()
         self._looking[url] += 1
         try:
             async with asyncio.timeout(timeout_s):
                 connection = self._take(url) or await self._connect(url)
-                connection.send([head("GET", url, path, [])], page)
+                connection.send(pieces, page)
                 try:
                     return await page.whole
                 finally:

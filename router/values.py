@@ -20,12 +20,16 @@ AUTO_NAMES = ("auto", "qwen3-vl")
 """Model names that leave the choice of the pool to the router."""
 
 
+EARLIER_TURNS = 8
+
+
 @dataclass(frozen=True, slots=True)
 class View:
     """What decisions need of a request body; the body itself travels on as the client's bytes.
 
     `text` is what the user asks: the text parts of the last user turn. `images` counts pictures of that turn. `effort` is
-    `reasoning_effort` (chat), `reasoning.effort` (responses) or `thinking.type` (messages: `none` or `high`).
+    `reasoning_effort` (chat), `reasoning.effort` (responses) or `thinking.type` (messages: `none` or `high`). `earlier` holds the
+    user's turns before, oldest first, at most `EARLIER_TURNS`; `thought` says that the last answer came with its reasoning.
     """
 
     model: str | None = None
@@ -34,15 +38,34 @@ class View:
     images: int = 0
     effort: str | None = None
     structured: bool = False
+    earlier: tuple[str, ...] = ()
+    thought: bool = False
+
+
+Stage = Literal["client", "rules", "scorer", "conversation", "engine"]
+"""Who decided: what the client said, a rule, the learned scorer, the conversation so far, or an engine that was asked."""
+
+Doubt = Literal["instruct", "thinking", "ask"]
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """How scores become pools. Scores nearer than `doubt_band` to `threshold` are in doubt, and then `doubt` decides."""
+
+    threshold: float = 0.5
+    doubt_band: float = 0.05
+    doubt: Doubt = "thinking"
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The pool, a short code that says why, and how likely (0 to 1) it is that the request needs thinking."""
+    """The pool, a short code that says why, how likely (0 to 1) it is that the request needs thinking, and who decided."""
 
     pool: PoolName
     reason: str
     score: float
+    stage: Stage = "rules"
+    in_doubt: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,14 +15,16 @@ from msgspec import Struct
 
 from router.errors import BadRequest
 from router.pictures import outline
-from router.values import Endpoint, View
+from router.values import EARLIER_TURNS, Endpoint, View
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 Buffer = bytes | bytearray | memoryview
 T = TypeVar("T")
+NOTHING = msgspec.Raw(b"null")
 
+EMPTY = (b"null", b'""', b"[]")
 IMAGE_TYPES = frozenset({"image_url", "input_image", "image", "image_pil", "image_embeds"})
 
 
@@ -33,7 +35,10 @@ class _Part(Struct):
 
 class _Message(Struct):
     role: str = "user"
+    type: str = "message"
     content: str | list[_Part | str] | _Part | None = None
+    reasoning: msgspec.Raw = NOTHING
+    reasoning_content: msgspec.Raw = NOTHING
 
 
 class _ResponseFormat(Struct):
@@ -58,11 +63,16 @@ class _Reasoning(Struct):
     effort: str | None = None
 
 
+class _TextOptions(Struct):
+    format: _ResponseFormat | None = None
+
+
 class _Responses(Struct):
     input: str | list[_Message]
     model: str | None = None
     stream: bool | None = None
     reasoning: _Reasoning | None = None
+    text: _TextOptions | None = None
 
 
 class _Thinking(Struct):
@@ -87,9 +97,8 @@ def read_view(endpoint: Endpoint, body: bytes | bytearray) -> View:
 
 def _chat(body: bytes | bytearray) -> View:
     ask = _decode(_CHAT, body)
-    text, images = _last_user_turn(ask.messages)
     structured = ask.response_format is not None and ask.response_format.type != "text"
-    return View(ask.model, bool(ask.stream), text, images, ask.reasoning_effort, structured)
+    return _view(ask, ask.messages, ask.reasoning_effort, structured=structured)
 
 
 def _completion(body: bytes | bytearray) -> View:
@@ -100,15 +109,15 @@ def _completion(body: bytes | bytearray) -> View:
 
 def _responses(body: bytes | bytearray) -> View:
     ask = _decode(_RESPONSES, body)
-    text, images = (ask.input, 0) if isinstance(ask.input, str) else _last_user_turn(ask.input)
-    return View(ask.model, bool(ask.stream), text, images, ask.reasoning.effort if ask.reasoning else None)
+    messages = [_Message(content=ask.input)] if isinstance(ask.input, str) else ask.input
+    structured = ask.text is not None and ask.text.format is not None and ask.text.format.type != "text"
+    return _view(ask, messages, ask.reasoning.effort if ask.reasoning else None, structured=structured)
 
 
 def _messages(body: bytes | bytearray) -> View:
     ask = _decode(_MESSAGES, body)
-    text, images = _last_user_turn(ask.messages)
     effort = None if ask.thinking is None else "none" if ask.thinking.type == "disabled" else "high"
-    return View(ask.model, bool(ask.stream), text, images, effort)
+    return _view(ask, ask.messages, effort)
 
 
 def _decode(decoder: msgspec.json.Decoder[T], body: bytes | bytearray) -> T:
@@ -125,13 +134,32 @@ def _param(path: str) -> str | None:
     return path.strip("`").removeprefix("$").removeprefix(".") or None
 
 
-def _last_user_turn(messages: list[_Message]) -> tuple[str, int]:
-    """The text of the last user message that holds any, and its count of pictures."""
+def _view(
+    ask: _Chat | _Responses | _Messages, messages: list[_Message], effort: str | None, *, structured: bool = False
+) -> View:
+    turns = list(itertools.islice(_user_turns(messages), 1 + EARLIER_TURNS))
+    text, images = turns[0] if turns else ("", 0)
+    earlier = tuple(text for text, _ in reversed(turns[1:]))
+    return View(ask.model, bool(ask.stream), text, images, effort, structured, earlier, _thought(messages))
+
+
+def _user_turns(messages: list[_Message]) -> Iterator[tuple[str, int]]:
+    """What the user said and how many pictures came with it, the latest turn first. Tool results are nothing that is asked."""
     for message in reversed(messages):
-        parts = list(_parts(message.content)) if message.role == "user" else []
+        parts = list(_parts(message.content)) if (message.role, message.type) == ("user", "message") else []
         if text := "\n".join(part.text for part in parts if part.text):
-            return text, sum(part.type in IMAGE_TYPES for part in parts)
-    return "", 0
+            yield text, sum(part.type in IMAGE_TYPES for part in parts)
+
+
+def _thought(messages: list[_Message]) -> bool:
+    """Whether the last answer in the conversation came with reasoning, in any of the forms in which clients send it back."""
+    for message in reversed(messages):
+        if message.type == "reasoning":
+            return True
+        if message.role == "assistant":
+            said = (bytes(message.reasoning), bytes(message.reasoning_content))
+            return any(text not in EMPTY for text in said) or any(part.type == "thinking" for part in _parts(message.content))
+    return False
 
 
 def _parts(content: str | list[_Part | str] | _Part | None) -> Iterator[_Part]:

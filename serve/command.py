@@ -24,6 +24,9 @@ OVER_SEVERAL_GPUS = frozenset(
     }
 )
 NO_EXPANDABLE_SEGMENTS = frozenset({"--kv-transfer-config", "--enable-sleep-mode"})
+# Kept as they are where weights become FP8: the vision tower with its mergers, which reads small print, and the choice of experts.
+# The names are those of vllm: model_executor/models/qwen3_vl.py and qwen3_moe.py; a pattern need only match the beginning.
+NOT_FP8 = json.dumps({"ignore": ["re:visual[.]", "re:.*[.]mlp[.]gate$"]})
 SET_BY_DUET = frozenset(
     {"--host", "--port", "--uds", "--model", "--served-model-name", "--config", "--headless", "--shutdown-timeout"}
 )
@@ -63,6 +66,7 @@ def _memory(plan: EnginePlan) -> tuple[str, ...]:
     return (
         *_option("--dtype", settings.dtype),
         *_option("--quantization", settings.quantization),
+        *_option("--quantization-config", NOT_FP8 if plan.gpus and settings.quantization == "fp8" else None),
         *_option("--kv-cache-dtype", settings.kv_cache_dtype),
         # The exact size wins over the share, which vLLM then only compares with what is free at its start.
         *_option("--kv-cache-memory-bytes", plan.kv_cache_memory_bytes),

@@ -36,7 +36,7 @@ class Service:
 
 @dataclass(frozen=True, slots=True)
 class Lowered:
-    """A service that asks for less, to be started in the place of one that was never ready, and what is different about it."""
+    """A service that asks for less, to be started in the place of one that ended before it was ready, and what is different about it."""
 
     service: Service
     said: str

@@ -71,7 +71,7 @@ def prepare(
     _check_flags(planned.engines, package, config.serve.cache_dir, say)
     plans = tuple(_locate(each, config.serve.cache_dir, say) for each in planned.engines)
     router = [_router(config, config_file, plans)] if with_router else []
-    starter = _Starter(config, package, tuple(service.name for service in router))
+    starter = _Starter(config, package, tuple(service.name for service in router), plans)
     ready_url = f"{_router_url(config)}/ready" if with_router else None
     return Stack((*router, *map(starter.service, plans)), plans, ready_url)
 
@@ -196,6 +196,7 @@ class _Starter:
     config: DuetConfig
     package: Package
     after: tuple[str, ...]  # services that start before any engine
+    plans: tuple[EnginePlan, ...]
 
     def service(self, plan: EnginePlan, retries: int | None = None) -> Service:
         """Make the service of one engine; with less memory it may be tried again `retries` times."""
@@ -217,11 +218,11 @@ class _Starter:
         )
 
     def _lower(self, plan: EnginePlan, left: int, lines: Sequence[str]) -> Lowered | str:
-        """Answer for an engine that was never ready: what to start in its place, or what the user can do."""
+        """Answer for an engine that ended before it was ready: what to start in its place, or what the user can do."""
         missing = shortage(lines)
         if missing is None:
             return ""
-        descent = descend(plan, missing) if left else None
+        descent = descend(plan, missing, self._beside(plan)) if left else None
         if descent is None:
             return way_out(plan, missing)
         often = self.config.serve.memory_retries
@@ -229,6 +230,9 @@ class _Starter:
             f"ended for lack of memory: {missing.said}.\n  It starts again with {descent.said} ({often - left + 1} of {often})"
         )
         return Lowered(self.service(descent.plan, left - 1), said)
+
+    def _beside(self, plan: EnginePlan) -> list[EnginePlan]:
+        return [each for each in self.plans if each.name != plan.name and set(each.gpus) & set(plan.gpus)]
 
 
 def _turn(plan: EnginePlan) -> str:

@@ -13,6 +13,7 @@ from serve.logs import Log
 from serve.phases import furthest
 from serve.process import Process
 from serve.restart import GiveUp, decide
+from serve.service import Lowered
 from serve.values import Exit, Phase
 from serve.watchdog import Watchdog
 
@@ -39,7 +40,7 @@ class Observer(Protocol):
         """A service ended by itself and will be started again; `evidence` is the end of its log, or empty where that says little."""
 
     def lowered(self, name: str, said: str) -> None:
-        """A service was never ready, and is started again with less."""
+        """A service ended before it was ready, and is started again with less."""
 
     def waiting(self, pools: Sequence[str]) -> None:
         """Every engine is ready, but the router has no ready replica for these pools; the announcement waits for one."""
@@ -127,28 +128,24 @@ class Supervisor:
                 run = self._start(service)
                 await self._until_ready(service, run)
             code = await self._until_ended(service, run)
+            lowered = "" if run.was_ready else service.lower(run.log.last_lines(EVERY_LINE))
+            if isinstance(lowered, Lowered):
+                self._observer.lowered(service.name, lowered.said)
+                service = lowered.service
+                continue
             now = asyncio.get_running_loop().time()
             exits.append(Exit(now, code, run.was_ready))
-            decision = decide(exits, now)
-            if isinstance(decision, GiveUp):
-                service = self._lowered(service, run, exits.pop(), decision)
-                continue
-            self._again(service, run, exits[-1], decision)
-            await asyncio.sleep(decision.after_s)
+            await asyncio.sleep(self._pause(service, run, decide(exits, now), exits[-1], advice=lowered))
 
-    def _lowered(self, service: Service, run: _Run, end: Exit, decision: GiveUp) -> Service:
-        lowered = service.lower(run.log.last_lines(EVERY_LINE))
-        if isinstance(lowered, str):
-            words = "\n".join(filter(None, [run.log.evidence(), lowered]))
+    def _pause(self, service: Service, run: _Run, decision: Restart | GiveUp, end: Exit, advice: str) -> float:
+        """Say that it starts again, and after how many seconds."""
+        words = "\n".join(filter(None, [run.log.evidence(), advice]))
+        if isinstance(decision, GiveUp):
             raise service.died(f"{service.name} {end.how}; {decision.because}. {words}")
-        self._observer.lowered(service.name, lowered.said)
-        return lowered.service
-
-    def _again(self, service: Service, run: _Run, end: Exit, restart: Restart) -> None:
         how = _late(service) if run.overdue else end.how
-        often = f", {restart.often}" if restart.often else ""
-        evidence = "" if end.was_ready and not often else run.log.evidence()
-        self._observer.restarting(service.name, how + often, restart.after_s, evidence)
+        often = f", {decision.often}" if decision.often else ""
+        self._observer.restarting(service.name, how + often, decision.after_s, "" if end.was_ready and not often else words)
+        return decision.after_s
 
     def _start(self, service: Service) -> _Run:
         log = Log(service.log)

@@ -12,7 +12,8 @@ import pytest
 from pydantic import BaseModel
 
 from router.config import RouterConfig
-from router.cues import CUES
+from router.lexicon import CLASSES
+from router.rules import RULES
 from serve.config import DuetConfig
 
 if TYPE_CHECKING:
@@ -74,8 +75,11 @@ def test_the_readmes_snippet_reads_a_picture_from_each_pool_and_from_auto(stack:
 
 
 def test_every_reason_is_documented() -> None:
-    documented = set(re.findall(r"`(\w+)`", (ROOT / "docs" / "api.md").read_text()))
-    assert {cue.reason for cue in CUES} | {"model", "reasoning_effort", "structured_output", "default"} <= documented
+    client = set(re.findall(r"`(\w+)`", (ROOT / "docs" / "api.md").read_text()))
+    assert {"header", "model", "reasoning_effort", "structured_output", "conversation"} <= client
+    assert {"ask_direct", "ask_steps", "ask_failed"} <= client
+    decided = set(re.findall(r"^\| `(\w+)` \|", (ROOT / "docs" / "routing.md").read_text(), re.MULTILINE))
+    assert {rule.reason for rule in RULES} | CLASSES.keys() | {"wording"} == decided
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)

@@ -1,6 +1,8 @@
 """What is kept of a proof: one small JSON file with what was planned, what was measured and what was answered.
 
 python -m loadtests.memory.record --plans plans.json --results FOLDER --out loadtests/results/memory/proof.json
+
+Cases in the file that have no new result stay as they are.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from typing import Any
 MIB = 1 << 20
 BEFORE_TRAFFIC = ("loading", "profiling", "capturing", "idle")
 PROMPT_LOGPROBS = "prompt_logprobs"
+OF_MEMORY = ("KV cache", "Free memory", "out of memory", "cache blocks")  # words of the errors that speak of it
 OF_ENGINE = ("max_model_len", "max_num_seqs", "max_num_batched_tokens", "quantization", "kv_cache_dtype")
 
 
@@ -54,7 +57,8 @@ def _engine(measured: dict[str, Any], planned: dict[str, Any] | None) -> dict[st
         "out_of_memory_lines": measured["out_of_memory_lines"],
         "most_running": measured["most"].get("running"),
         "most_kv_usage": measured["most"].get("kv_usage"),
-        "last_error": next((error for error in reversed(measured["errors"]) if "KV cache" in error), ""),
+        "longest_tokens": max((phase.get("longest_tokens", 0) for phase in phases), default=0) or None,
+        "last_error": next((error for error in reversed(measured["errors"]) if any(word in error for word in OF_MEMORY)), ""),
     }
 
 
@@ -76,8 +80,9 @@ def main() -> None:
     plans = json.loads(asked.plans.read_text())
     results = [json.loads(file.read_text()) for file in sorted(asked.results.glob("*.json"))]
     asked.out.parent.mkdir(parents=True, exist_ok=True)
-    records = [record(result, plans.get(result["id"])) for result in results]
-    asked.out.write_text(json.dumps(records, indent=1) + "\n")
+    kept = {each["id"]: each for each in (json.loads(asked.out.read_text()) if asked.out.exists() else [])}
+    known = kept | {result["id"]: record(result, plans.get(result["id"])) for result in results}
+    asked.out.write_text(json.dumps([known[name] for name in sorted(known)], indent=1) + "\n")
 
 
 if __name__ == "__main__":

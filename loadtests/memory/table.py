@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,9 +17,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
 RECORDS = Path("loadtests/results/memory/proof.json")
-PAIR, STOCK, STOCK_WORST, STOCK_PLAIN = "24gb-4b-4b", "stock-24gb-32k", "stock-24gb-32k-worst", "stock-24gb"
-STOCK_FP8 = "stock-24gb-32k-fp8kv"
+PAIR, STOCK, STOCK_FP8 = "24gb-4b-4b", "stock-24gb-32k", "stock-24gb-32k-fp8kv"
+STOCKS = {
+    "stock-24gb": "defaults",
+    STOCK: "`--max-model-len 32768`",
+    STOCK_FP8: "`--max-model-len 32768 --kv-cache-dtype fp8`",
+    "stock-24gb-two": "two of them, `--max-model-len 32768`, the default share of 0.92 each",
+    "stock-24gb-two-halves": "two of them, `--max-model-len 32768 --gpu-memory-utilization 0.46`",
+}
 NOT_RUN = "not run"
+ENDS = "ends at its start"
+ADVICE = r" (?:Try increasing|Decrease GPU|See https)"
 # situation → what people say of it on a card of 24 GB
 REPORTED = {
     "picture": ("one picture, 8K", "18.2 GB"),
@@ -42,6 +51,8 @@ def proof(records: Sequence[dict[str, Any]]) -> str:
         "peak",
         "with prompt log probabilities",
         "left",
+        "KV filled",
+        "longest",
         "answered",
     )
     return markdown([(*head, "failed", "out of memory"), *(_plan(each) for each in records if each["planned_mib"])])
@@ -57,6 +68,8 @@ def _plan(record: dict[str, Any]) -> Cells:
         _each(engine["reported_kv_tokens"] for engine in engines),
         *(f"{record[name]:,}" for name in ("planned_mib", "reserve_mib", "peak_mib", "peak_with_prompt_logprobs_mib")),
         f"{record['free_mib'] - most:,}",
+        " + ".join(f"{engine['most_kv_usage']:.0%}" for engine in engines),
+        _each(engine.get("longest_tokens") for engine in engines),
         *(sum(engine[name] for engine in engines) for name in ("answered", "failed", "out_of_memory_lines")),
     )
 
@@ -69,17 +82,25 @@ def _engine(engine: dict[str, Any]) -> str:
 
 def stock(records: Sequence[dict[str, Any]]) -> str:
     """What people type on a card of 24 GB, and what became of it."""
-    plain, worst = _named(records, STOCK_PLAIN), _named(records, STOCK_WORST)
-    tokens, peak, free = worst["engines"][0]["reported_kv_tokens"], worst["peak_mib"], worst["free_mib"]
-    starts = f"starts, {tokens:,} tokens; under the worst traffic {peak:,} of {free:,} MiB are gone"
-    head = ("`vllm serve` of 4B on 24 GB", "outcome")
-    return markdown([head, ("defaults", f"ends at its start: {_said(plain)}"), ("`--max-model-len 32768`", starts)])
+    rows = ((what, _outcome(each)) for name, what in STOCKS.items() for each in _any(records, name))
+    return markdown([("`vllm serve` of 4B on 24 GB", "outcome"), *rows])
 
 
-def _said(record: dict[str, Any]) -> str:
+def _outcome(record: dict[str, Any]) -> str:
+    engines = record["engines"]
+    dead = next((engine for engine in engines if not engine["ready_s"]), None)
+    started = [engine["reported_kv_tokens"] for engine in engines if engine["ready_s"]]
+    if dead:
+        which = f"the first starts; the second {ENDS}" if started else ENDS if len(engines) == 1 else f"the first {ENDS}"
+        return f"{which}: {_said(dead)}"
+    tokens, peak, free = sum(filter(None, started)), record["peak_mib"], record["free_mib"]
+    return f"starts, {tokens:,} tokens; under the worst traffic {peak:,} of {free:,} MiB are gone"
+
+
+def _said(engine: dict[str, Any]) -> str:
     """vLLM's own words, without its advice."""
-    error: str = record["engines"][0]["last_error"]
-    return error.partition("ValueError: ")[2].partition(" Try increasing")[0]
+    error: str = engine["last_error"]
+    return re.split(ADVICE, error.partition("Error: ")[2])[0].strip()
 
 
 def situations(records: Sequence[dict[str, Any]]) -> str:
@@ -113,8 +134,8 @@ def _verdict(told: dict[str, Any]) -> str:
     return f"{statuses}. Whole: “{refusal}”; in parts of {told['pages_in_a_part']} pages {told['parts']} answered"
 
 
-def _each(counts: Iterable[int]) -> str:
-    return " + ".join(f"{count:,}" for count in counts)
+def _each(counts: Iterable[int | None]) -> str:
+    return " + ".join("not kept" if count is None else f"{count:,}" for count in counts)
 
 
 def _any(records: Sequence[dict[str, Any]], name: str) -> list[dict[str, Any]]:

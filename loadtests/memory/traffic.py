@@ -16,6 +16,7 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 OVER_FULL = 1.5  # requests at once for each place in the batch
 PICTURE_THREADS = 6
+ERROR = 300  # characters of the first one that are kept
 LOGPROBS = 20
 TOP = {"logprobs": True, "top_logprobs": LOGPROBS}
 # of the phase's seconds
@@ -36,6 +38,7 @@ SHARE = {"pictures": 1.0, "many": 1.5, "video": 0.5, "full": 1.5, "logprobs": 0.
 PROMPT_LOGPROBS_TOKENS = 12_000
 SMALL_PIXELS = 262_144
 KV_OVER_FULL = 1.2
+FULL_TOKENS = 256  # of each answer: the first must still be under way when the last prompt has been read
 
 
 @dataclass
@@ -46,9 +49,24 @@ class Tally:
     cut: int = 0
     seconds: float = 0.0
     first_error: str = ""
+    longest_tokens: int = 0  # of a request that was answered, with its answer
 
     def as_dict(self) -> dict[str, object]:
-        return {"statuses": dict(self.statuses), "cut": self.cut, "seconds": round(self.seconds, 1), "error": self.first_error}
+        return {
+            "statuses": dict(self.statuses),
+            "cut": self.cut,
+            "seconds": round(self.seconds, 1),
+            "error": self.first_error,
+            "longest_tokens": self.longest_tokens,
+        }
+
+    def count(self, status: int, said: str) -> None:
+        self.statuses[str(status)] += 1
+        if status == HTTPStatus.OK:
+            usage = json.loads(said).get("usage", {})
+            self.longest_tokens = max(self.longest_tokens, usage.get("total_tokens", 0))
+        else:
+            self.first_error = self.first_error or said[:ERROR]
 
 
 class Client:
@@ -69,10 +87,7 @@ class Client:
     async def ask(self, body: dict[str, Any], tally: Tally) -> None:
         try:
             async with self._session.post(f"{self._url}/v1/chat/completions", json={"model": self.model, **body}) as answer:
-                said = await answer.text()
-                tally.statuses[str(answer.status)] += 1
-                if answer.status != 200 and not tally.first_error:
-                    tally.first_error = said[:300]
+                tally.count(answer.status, await answer.text())
         except aiohttp.ClientError as error:
             tally.statuses[type(error).__name__] += 1
         except asyncio.CancelledError:
@@ -121,11 +136,11 @@ def video(traffic: Traffic, made: Prepared, _: Client) -> list[dict[str, Any]]:
 
 def full(traffic: Traffic, _: Prepared, client: Client) -> list[dict[str, Any]]:
     """A full batch whose texts are together more than the KV cache holds; no two begin alike."""
-    room = traffic.context - traffic.output_tokens - requests.TEMPLATE_TOKENS
+    room = traffic.context - FULL_TOKENS - requests.TEMPLATE_TOKENS
     each = min(room, int(traffic.kv_tokens * KV_OVER_FULL / traffic.seqs))
     count = traffic.seqs if traffic.kv_tokens else 0
     text = requests.filler(each, client.sentence_tokens)
-    return [requests.chat([], f"{number}. {text}", traffic.output_tokens) for number in range(count)]
+    return [requests.chat([], f"{number}. {text}", FULL_TOKENS) for number in range(count)]
 
 
 def logprobs(traffic: Traffic, _: Prepared, __: Client) -> list[dict[str, Any]]:

@@ -39,7 +39,7 @@ def fixed(card: ModelCard, settings: Settings, gpu: Gpu | None, gpus: int = 1, m
     peak = max(encoder, embeddings + text)  # one after the other; the embeddings stay until they are read
     expandable = expandable_segments(settings, gpus)
     return Budget(
-        weights=_weights(card, settings, gpus, measured) + _tables(shape, batch) + (0 if expandable else measured.rounding),
+        weights=_weights(card, settings, gpus) + _tables(shape, batch) + (0 if expandable else measured.rounding),
         context=_context(settings, gpu, gpus, measured) if gpu else measured.host,
         encoder=encoder,
         activations=peak - encoder + _resident(shape, requests, batch, layer, measured),
@@ -77,10 +77,8 @@ def visual_tokens(settings: Settings, batch: int) -> tuple[int, int]:
     return budget if image else 0, max(video, budget // video * video) if video else 0
 
 
-def _weights(card: ModelCard, settings: Settings, gpus: int, measured: Coefficients) -> int:
-    online = _is_online(card, settings)
-    tower = sum(part.parameters for part in card.parts if part.name in {"vision", "mergers"})
-    weights = card.weight_bytes(settings.quantization) - (int(measured.fp8_tower * tower) if online else 0)
+def _weights(card: ModelCard, settings: Settings, gpus: int) -> int:
+    weights = card.weight_bytes(settings.quantization)
     return max(0, -(-weights // gpus) - int(settings.cpu_offload_gb * GIB))
 
 

@@ -63,8 +63,8 @@ class ModelCard:
     def weight_bytes(self, quantization: str | None = None) -> int:
         """Bytes of the weights on the GPU, or on all of them together.
 
-        A plain checkpoint takes two bytes a number. With one of ONLINE_FP8 the numbers of `text_linear` take one, provided
-        that vLLM is told to leave the vision tower alone. A quantized one takes what it holds. PlanError for anything else.
+        A plain checkpoint takes two bytes a number. With one of ONLINE_FP8 the numbers of `text_linear` take one, since
+        vLLM is told to leave the rest alone (`serve/command.py`). A quantized one takes what it holds. PlanError for anything else.
         """
         if quantization is None or quantization == self.quantization:
             return sum(self._own_bytes(part) for part in self.parts)

@@ -21,7 +21,6 @@ class Coefficients:
     nccl: int = 800 * MIB  # channels and the buffers of all-reduce, outside torch: 1,550 with two GPUs, 753 with one
     flashinfer_workspace: int = 416 * MIB  # 394 by default (vllm: envs.py, VLLM_FLASHINFER_WORKSPACE_BUFFER_SIZE); not measured
     rounding: int = 90 * MIB  # of weights to segments of fixed size: 2B 33, 8B 52, 4B 86; none in expandable ones
-    fp8_tower: float = 0.93  # share of the vision tower's numbers that --quantization fp8 makes 8-bit too: 4B 0.92, 8B 0.95
     resident: int = 34 * MIB  # inputs and states that stay after the profile run: 33, and a request and a token of a batch:
     resident_request: int = 668 * 1024  # 0.65
     tower: float = 12.85  # states as wide as the vision tower for each patch: 4B 12.8, 8B 12.7
@@ -36,7 +35,7 @@ class Coefficients:
     )
     slack: int = 128 * MIB  # of the allocator with expandable segments: 103 between the most used and the most kept
     holes: int = 128 * MIB  # a prompt's log probabilities are one block that fits no hole of the allocator: 8B 108 more
-    holes_fp8: int = 256 * MIB  # weights that are made FP8 while loading leave more of them: 4B 210 beyond that, 2B none
+    holes_fp8: int = 256 * MIB  # weights that are made FP8 while loading leave more of them: 4B 140 beyond that, 2B none
     slack_share: float = 0.05  # and of what comes and goes: FP8 weights add 16 to 470
     slack_share_segments: float = 0.65  # with segments of fixed size, as several GPUs need them: 302 of 473
     host: int = 2816 * MIB  # without a GPU: resident size of an engine with a tiny model, less its KV cache

@@ -9,7 +9,9 @@ from serve.memory.budget import with_kv_cache
 from serve.planning.ladder import lower
 
 if TYPE_CHECKING:
-    from serve.planning.shortage import Shortage
+    from collections.abc import Sequence
+
+    from serve.planning.shortage import Kind, Shortage
     from serve.values import EnginePlan, Rung
 
 MIB = 1 << 20
@@ -32,18 +34,29 @@ class Descent:
     said: str
 
 
-def descend(plan: EnginePlan, short: Shortage) -> Descent | None:
-    """Take the next step down that may help, wishes left alone; `None` where there is none."""
+def descend(plan: EnginePlan, short: Shortage, beside: Sequence[EnginePlan] = ()) -> Descent | None:
+    """Take the next step down that may help, wishes left alone; `None` where there is none. `beside` are the others on its GPUs."""
+    less = _lacking(plan, short, beside)
     if short.kind == "context":
         return _shorter(plan, short.longest or plan.settings.max_model_len // 2)
-    if short.kind == "running" and (smaller := _smaller_cache(plan, short.missing + MARGIN)):
+    if short.kind == "running" and (smaller := _smaller_cache(plan, less)):
         return smaller
-    return _next_rung(plan, short)
+    return _next_rung(plan, short.kind, less)
 
 
 def way_out(plan: EnginePlan, short: Shortage) -> str:
     """Say what the user can do where Duet may change nothing more."""
     return f"Leave pools.{plan.pool}.engine.{WISHES[short.kind]} to Duet, or lower them. {LAST_RESORTS}."
+
+
+def _lacking(plan: EnginePlan, short: Shortage, beside: Sequence[EnginePlan]) -> int:
+    """Bytes to do without: what was missing, a margin, and what else comes once there is traffic, where free memory was all that was seen.
+
+    An engine asks for its share without the allocator's slack, and those beside it have no picture at work yet.
+    """
+    later = plan.budget.slack if plan.budget else 0
+    growth = sum(each.budget.encoder + each.budget.slack for each in beside if each.budget)
+    return short.missing + MARGIN + (later + growth if short.early else 0)
 
 
 def _shorter(plan: EnginePlan, longest: int) -> Descent | None:
@@ -74,16 +87,16 @@ def _less(plan: EnginePlan, less: int) -> float | None:
     return round(max(UTILIZATION_STEP, plan.gpu_memory_utilization - less / plan.gpus[0].memory_bytes), 3)
 
 
-def _next_rung(plan: EnginePlan, short: Shortage) -> Descent | None:
+def _next_rung(plan: EnginePlan, kind: Kind, less: int) -> Descent | None:
     for at, rung in enumerate(plan.rungs):
-        if short.kind == "loading" and not _is_weights(rung):
+        if kind == "loading" and not _is_weights(rung):
             continue
         settings = lower(plan.settings, rung, plan.open_keys)
         if settings == plan.settings:
             continue
-        share = _less(plan, short.missing + MARGIN)
+        share = _less(plan, less)
         lowered = replace(plan, settings=settings, rungs=plan.rungs[at + 1 :], gpu_memory_utilization=share)
-        smaller = None if _is_weights(rung) else _smaller_cache(lowered, short.missing + MARGIN)
+        smaller = None if _is_weights(rung) else _smaller_cache(lowered, less)
         return Descent(smaller.plan, f"{rung.what} and {smaller.said}") if smaller else Descent(lowered, rung.what)
     return None
 

@@ -49,7 +49,7 @@ def settings(pool: PoolName, asked: EngineConfig, card: ModelCard | None, gpu: G
         batch = max(batch, seqs)  # vLLM wants a token a request
     return Settings(
         dtype=asked.dtype or (None if _has_bfloat16(gpu) else "half"),
-        quantization=asked.quantization,
+        quantization=None if card and card.quantization else asked.quantization,  # vLLM finds the checkpoint's own by itself
         kv_cache_dtype=asked.kv_cache_dtype or ("fp8" if _has_bfloat16(gpu) else "auto"),
         max_model_len=_or(asked.max_model_len, rules["max_model_len"]),
         max_num_seqs=seqs,

@@ -39,6 +39,7 @@ class Shortage:
     said: str
     missing: int = 0
     longest: int | None = None
+    early: bool = False  # said before anything was allocated, so of what is free and not of what was tried
 
 
 def shortage(lines: Sequence[str]) -> Shortage | None:
@@ -48,7 +49,7 @@ def shortage(lines: Sequence[str]) -> Shortage | None:
             estimate = ESTIMATE.search(line)
             return Shortage("context", _message(line), longest=int(estimate[1]) if estimate else None)
         if found := LESS_FREE.search(line):
-            return Shortage("running", _message(line), missing=int((float(found[2]) - float(found[1])) * GIB))
+            return Shortage("running", _message(line), missing=int((float(found[2]) - float(found[1])) * GIB), early=True)
         if NO_BLOCKS in line:
             return Shortage("running", _message(line))
         if OUT_OF_MEMORY_PLAIN.search(line):

@@ -1,6 +1,7 @@
 """A launcher that looks like vLLM's from outside: its help, its log, /health, a child process, signals. For tests of the supervisor alone.
 
-How it misbehaves stands in the name of the model folder that it is given; `needs-cache-of-300` dies of a larger KV cache, in MiB.
+How it misbehaves stands in the name of the model folder that it is given; `needs-cache-of-300` dies of a larger KV cache, in MiB, and a
+file `room` in the folder says so anew.
 """
 
 from __future__ import annotations
@@ -59,7 +60,10 @@ child = (
 if "dies" in model:
     say((DATA / "died-kv-too-small.log").read_text())
     os._exit(1)
-if "needs" in model and int(sys.argv[sys.argv.index("--kv-cache-memory-bytes") + 1]) > int(model.split("-")[-1]) << 20:
+room = folder / "room"
+if "needs" in model and int(sys.argv[sys.argv.index("--kv-cache-memory-bytes") + 1]) >> 20 > int(
+    room.read_text() if room.exists() else model.split("-")[-1]
+):
     say("(EngineCore pid=2) INFO 11-21 08:19:20 [gpu_model_runner.py:5012] Model loading took 8.44 GiB memory and 3.4 seconds")
     say(
         "(EngineCore pid=2) ERROR 11-21 08:19:25 [core.py:1510] torch.OutOfMemoryError: CUDA out of memory. Tried to allocate 594.00 MiB. GPU 0 has a total capacity of 23.64 GiB of which 210.31 MiB is free."

@@ -89,6 +89,17 @@ def test_one_engine_over_two_gpus_and_the_last_resorts() -> None:
     assert "PYTORCH_CUDA_ALLOC_CONF" not in asked.env, "its memory cannot be shared between processes"
 
 
+def test_fp8_weights_are_the_language_models_alone() -> None:
+    asked = commands(
+        A10S, pools={"instruct": {"engine": {"quantization": "fp8"}}, "thinking": {"model": "Qwen/Qwen3-VL-4B-Thinking-FP8"}}
+    )
+    kept = json.loads(value(asked["instruct"], "--quantization-config"))
+    assert kept == {"ignore": ["re:visual[.]", "re:.*[.]mlp[.]gate$"]}
+    assert not {"--quantization", "--quantization-config"} & set(asked["thinking"].argv), (
+        "the checkpoint says how it is quantized"
+    )
+
+
 def test_the_users_flags_come_last() -> None:
     args = ["--max_model_len=512", "--seed", "1"]
     assert commands(CPU, pools={"instruct": {"engine": {"args": args}}})["instruct"].argv[-3:] == tuple(args)

@@ -1,9 +1,11 @@
-"""An engine that ends for lack of memory at its first start is tried again with less; what was asked for is not stepped over."""
+"""An engine that ends for lack of memory at its start is tried again with less; what was asked for is not stepped over."""
 
 from __future__ import annotations
 
 import json
+import os
 import re
+import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,6 +39,19 @@ def test_the_kv_cache_shrinks_by_what_was_missing_until_the_engine_starts(duet: 
     assert said[0] == "instruct ended for lack of memory: CUDA out of memory. Tried to allocate 594.00 MiB."
     assert re.fullmatch(r"  It starts again with a KV cache of 393,\d+ tokens in place of 1,048,576 \(1 of 3\)", said[1])
     assert "thinking ended" not in out
+
+
+def test_memory_that_is_gone_at_a_restart_is_done_without_too(duet: Duet) -> None:
+    folder = duet.config["pools"]["instruct"]["model"] = short_of_memory(duet, 4000)
+    duet.start("serve")
+    duet.wait_ready()
+    Path(folder, "room").write_text("500")
+    os.kill(duet.pids("instruct")[0], signal.SIGKILL)
+    wait_for("the smaller engine", lambda: "(1 of 3)" in (duet.folder / "out").read_text() and is_up(duet.ports["instruct"]))
+    code, out, err = duet.end()
+    assert (code, err) == (0, "")
+    assert "instruct was killed by SIGKILL; it starts again in 1 s" in out
+    assert re.search(r"It starts again with a KV cache of 393,\d+ tokens in place of 1,048,576 \(1 of 3\)", out)
 
 
 def test_it_gives_up_after_so_many_times_as_the_configuration_says(duet: Duet) -> None:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
-from loadtests.memory.record import record
+import pytest
+
+from loadtests.memory.record import main, record
 from loadtests.memory.table import RECORDS, written
 
 ROOT = Path(__file__).parents[3]
@@ -42,6 +45,19 @@ def test_memory_is_counted_from_what_was_gone_before() -> None:
     assert (found["start_peak_mib"], found["peak_mib"], found["peak_with_prompt_logprobs_mib"]) == (22_000, 23_000, 23_500)
     engine = found["engines"][0]
     assert (engine["answered"], engine["failed"], engine["cut"], engine["reported_kv_tokens"]) == (90, 2, 4, 92_400)
+
+
+def test_a_case_without_a_new_result_stays_as_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    out, results = tmp_path / "proof.json", tmp_path / "results"
+    out.write_text(json.dumps([{"id": "80gb"}, {"id": "24gb-4b", "steps": ["an older one"]}]))
+    results.mkdir()
+    (results / "24gb-4b.json").write_text(json.dumps(RESULT))
+    (tmp_path / "plans.json").write_text("{}")
+    argv = ["record", "--plans", str(tmp_path / "plans.json"), "--results", str(results), "--out", str(out)]
+    monkeypatch.setattr(sys, "argv", argv)
+    main()
+    newer, kept = json.loads(out.read_text())
+    assert (newer["id"], newer["steps"], kept) == ("24gb-4b", [], {"id": "80gb"})
 
 
 def test_the_page_has_the_tables_of_the_kept_file() -> None:

@@ -14,6 +14,8 @@ from tests.processes import free_port
 
 TRAFFIC = Traffic(seqs=4, pixels=65_536, video_pixels=524_288, images_per_request=3, context=1024, seconds=1.0)
 
+ANSWER = {"usage": {"total_tokens": 7}}
+
 
 class Server:
     """Answers a text, refuses a video, and never answers a request for probabilities."""
@@ -33,7 +35,7 @@ class Server:
         if body.get("logprobs"):
             await asyncio.sleep(60)
         kinds = {part["type"] for part in body["messages"][0]["content"]}
-        return web.json_response({"error": "no video"}, status=400) if "video_url" in kinds else web.json_response({})
+        return web.json_response({"error": "no video"}, status=400) if "video_url" in kinds else web.json_response(ANSWER)
 
 
 async def sent(server: Server) -> dict[str, dict[str, Any]]:
@@ -61,6 +63,7 @@ def test_answers_refusals_and_what_was_cut_off(capsys: pytest.CaptureFixture[str
         "prompt_logprobs": ({"200": 1}, 0),
     }
     assert "no video" in tallies["video"]["error"]
+    assert [tally["longest_tokens"] for tally in tallies.values()] == [7, 7, 0, 0, 7]
 
 
 def test_pictures_overfill_the_batch_and_the_first_text_fills_the_context() -> None:

@@ -44,31 +44,28 @@ def pictures(settings: Settings, most: int) -> Settings:
         ("2B", PLAIN, 1, 5_869),
         ("4B", PLAIN, 1, 10_377),
         ("4B", replace(PLAIN, kv_cache_dtype="auto"), 1, 10_372),
-        ("4B", FP8, 1, 6_515),
         ("4B", replace(PLAIN, max_num_seqs=16), 1, 10_242),
         ("4B", replace(PLAIN, max_num_seqs=256), 1, 10_747),
         ("4B", pictures(PLAIN, 4_194_304), 1, 10_289),
         ("4B", PLAIN, 2, 6_743),
         ("8B", PLAIN, 1, 18_734),
-        ("8B", FP8, 1, 11_569),
-        ("30B-A3B", FP8, 1, 32_297),
     ],
 )
 def test_what_was_measured_fits_and_little_is_given_away(size: str, settings: Settings, gpus: int, needed_mib: int) -> None:
     """All but the KV cache: what torch used at the most and what the driver counts beside it."""
     planned_mib = fixed(card(size), settings, H200, gpus).fixed / MIB
-    over = 900 if gpus > 1 else 700 if settings.quantization else 450
+    over = 900 if gpus > 1 else 450
     assert needed_mib < planned_mib < needed_mib + over
 
 
 @pytest.mark.parametrize(
     ("size", "settings", "engines", "taken_mib"),
     [
-        ("4B", PLAIN, 1, 23_453 - 12_993),
-        ("4B", FP8, 2, 24_151 - 4_071 - 6_107),
-        ("2B", FP8, 2, 15_361 - 2_684 - 4_027),
-        ("8B", PLAIN, 1, 23_573 - 4_591),
-        ("8B", PLAIN, 2, 44_549 - 2_881 - 3_682),
+        ("4B", PLAIN, 1, 23_293 - 12_866),
+        ("4B", FP8, 2, 23_245 - 3_469 - 5_204),
+        ("2B", FP8, 2, 14_651 - 2_240 - 2_982),
+        ("8B", PLAIN, 1, 23_433 - 4_462),
+        ("8B", PLAIN, 2, 44_271 - 2_881 - 3_425),
     ],
 )
 def test_what_the_driver_counted_of_planned_engines_fits(size: str, settings: Settings, engines: int, taken_mib: int) -> None:
@@ -93,8 +90,21 @@ def test_the_parts_are_what_was_seen_of_each() -> None:
     assert found.encoder / MIB == pytest.approx(699, rel=0.02)
     assert found.graphs / MIB == pytest.approx(205, rel=0.1)
     assert found.kv_bytes_per_token == 72 * 1024
-    assert fixed(card("8B"), FP8, H200).weights / MIB == pytest.approx(9_753, rel=0.01)
-    assert fixed(card("30B-A3B"), FP8, H200).weights / MIB == pytest.approx(30_339, rel=0.01)
+
+
+@pytest.mark.parametrize(("size", "loaded_mib"), [("2B", 2_802), ("4B", 5_094)])
+def test_fp8_weights_are_those_that_torch_counted_after_loading(size: str, loaded_mib: int) -> None:
+    assert fixed(card(size), FP8, H200).weights / MIB == pytest.approx(loaded_mib, abs=2)
+
+
+@pytest.mark.parametrize(
+    ("size", "needed_mib", "loaded_mib"), [("4B", 6_515, 4_817), ("8B", 11_569, 9_753), ("30B-A3B", 32_297, 30_339)]
+)
+def test_what_fp8_weights_need_beside_them_fits(size: str, needed_mib: int, loaded_mib: int) -> None:
+    """Measured with a vision tower that was FP8 too, which is in both numbers."""
+    found = fixed(card(size), FP8, H200)
+    beside_mib = (found.fixed - found.weights) / MIB
+    assert needed_mib - loaded_mib < beside_mib < needed_mib - loaded_mib + 700
 
 
 @pytest.mark.parametrize(

@@ -48,7 +48,7 @@ def planned(gpu: str = "RTX 4090D", **engine: Any) -> EnginePlan:
 def test_the_words_of_a_shortage(lines: list[str], kind: str, missing: int, longest: int | None) -> None:
     found = shortage(lines)
     assert found
-    assert (found.kind, found.longest) == (kind, longest)
+    assert (found.kind, found.longest, found.early) == (kind, longest, LESS_FREE in lines)
     assert found.missing == pytest.approx(missing, rel=0.01)
 
 
@@ -67,6 +67,17 @@ def test_what_was_missing_is_taken_from_the_kv_cache_and_from_what_is_asked_for_
     assert after.settings == before.settings
     assert before.budget
     assert descent.said == f"a KV cache of {after.budget.kv_tokens:,} tokens in place of {before.budget.kv_tokens:,}"
+
+
+def test_where_only_free_memory_was_seen_what_comes_with_traffic_is_left_free_too() -> None:
+    plan = planned()
+    assert plan.budget
+    tried, seen = Shortage("running", "", missing=GIB // 2), Shortage("running", "", missing=GIB // 2, early=True)
+    steps = [descend(plan, tried), descend(plan, seen), descend(plan, seen, [plan])]
+    caches = [each.plan.kv_cache_memory_bytes or 0 for each in steps if each]
+    block = plan.budget.kv_bytes_per_token * plan.budget.block_tokens
+    assert caches[0] - caches[1] == pytest.approx(plan.budget.slack, abs=block)
+    assert caches[1] - caches[2] == pytest.approx(plan.budget.slack + plan.budget.encoder, abs=block)
 
 
 def test_a_kv_cache_that_is_no_longer_than_a_context_is_left_alone_and_the_next_rung_taken() -> None:

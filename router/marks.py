@@ -1,0 +1,78 @@
+"""The marks by which the parts of a prompt are known, English and Chinese."""
+# ruff: noqa: E501, RUF001 - a pattern reads best on one line, and Chinese writes full-width marks
+
+from __future__ import annotations
+
+import re
+
+SPEAKER = re.compile(
+    r"\A\W{0,3}(?:system(?: prompt)?|系统(?:提示|指令|提示词)?)\W{0,3}[:：\]】].*?(?:\buser|用户|\bhuman|提问)\W{0,3}[:：\]】]\s*",
+    re.IGNORECASE | re.DOTALL,
+)
+"""A system prompt and its user's turn, pasted as one text."""
+PERSONA = re.compile(
+    r"\A(?:\W{0,3}(?:system|系统)\W{0,3}[:：\]】]\s*)?(?:(?:you are (?:a|an|the|our|my|now)\b|you're (?:a|an|the|our|my)\b|your (?:role|task|job) is|act as|as an? [a-z ]{3,60},|always |before (?:you )?answer|"
+    r"think (?:very |really )?(?:carefully|hard|deeply)|take your time|answer only after|consider (?:all|every)|reason (?:step|carefully)|你是|您是|作为一|请你?扮演|请?(?:务必)?(?:仔细|认真|深入|慎重)(?:地)?思考|回答(?:之)?前)"
+    r"[^.。!！?？\n]{0,300}(?:[.。!！]+\s*|\n+))+",
+    re.IGNORECASE,
+)
+"""Who the assistant should be, and advice to think, up to where the ask starts."""
+CODE = re.compile(r"```.*?(?:```|\Z)|\[asy\].*?(?:\[/asy\]|\Z)", re.DOTALL)
+"""A fence, or a figure drawn in Asymptote."""
+TABLE = re.compile(r"\\begin\{(?:tabular|array)\}.*?(?:\\end\{(?:tabular|array)\}|\Z)", re.DOTALL)
+"""A table in LaTeX."""
+INSTRUCTION = re.compile(
+    r"\A\W{0,3}(?:please |can you |could you |first, )?(?:(?:summari[sz]e|classify|extract|translate|rewrite|paraphrase|read|write|give|list|identify|find|generate|"
+    r"create|make|determine|decide|answer|fix|correct|convert|turn|edit|tell|shorten|given|based on|according to|use|using|from) [^\n]{0,200}"
+    r"(?:following|below|above|this|these|given|passage|text|article|review|document|context|paragraph|sentence|dialog|conversation|email|letter|table|list)\b"
+    r"|[^\n]{0,160}(?:following|below)\b[^\n]{0,60}|(?:summari[sz]e|translate|rewrite|paraphrase|proofread|classify|tl;?dr|caption|extract|question)[^\n]{0,60}:"
+    r"|(?:请|将|把|给|从|根据|为|对|针对|阅读|按照?|用|判断|提取|翻译|总结|概括|改写|分类|找出|以下|下面|如下|这是|基于)[^\n]{0,90})",
+    re.IGNORECASE,
+)
+"""An opening that says what to do with what follows."""
+QUOTED = re.compile(r"[“「『]([^“「『”」』]{10,600})[”」』]|\"([^\"]{16,600}?)\"|《[^》\n]{1,40}》")
+"""Words in quotes that are long enough to be material; titles."""
+OPTION = re.compile(r"(?:^|\s)[(（]?[A-H]\s?[)）.．、:：]")
+"""The start of a line that is an answer option."""
+TEXT_FOLLOWS = re.compile(
+    r"\A[^\n。.!！？?]{0,60}(?:(?:以下|下面|下列|如下|给定|这)[^\n。.]{0,12}(?:文本|文章|句子|段落|短文|短评|对话|文段|文字|故事|段话|评论|新闻|材料|邮件|描述|介绍|单词|词语|内容)"
+    r"|(?:following|below|this|these|given) (?:\w+ ){0,2}(?:text|article|sentences?|passage|paragraph|review|dialogue?|words|email|story|conversation|message|note)s?\b)[^\n。.!！？?：:]{0,60}[：:。.！!\n？?]\s*",
+    re.IGNORECASE,
+)
+"""A short instruction that names the text which follows it."""
+SENTENCE = re.compile(r"[^\n。！？!?；;.]*(?:[。！？!?；;]+|\.(?!\s|\Z)|\.|\n+|\Z)")
+TAG = re.compile(r"<([a-z]+)>")
+FIRST_OPTION = re.compile(r"(?:^|[\s(（?？:：。])[(（]?A\s?[)）.．、:：]")
+SECOND_OPTION = re.compile(r"(?:\s|[;；,，。)）])[(（]?B\s?[)）.．、:：]")
+FORM = re.compile(
+    r"(?:(?<=[.!?。！？\n:：)）,])|\A)[ \t\"'(]*(?:(?:and |then |finally,? |please )*(?:"
+    r"(?:only |just )?(?:reply|respond|answer)(?: only| just)? (?:with|in|using|by|yes|only)\b|answers? (?:only|in)\b|"
+    r"(?:you (?:must |should )?|do )?(?:give|provide|put|write|enclose|express|state|output|return|format|round|submit|present|report|end)\b[^.?!\n]{0,40}\b(?:your|the|all|final) (?:final |own |numeric(?:al)? |short )?(?:answers?|response|reply|reasoning)\b|"
+    r"restrict (?:your )?answers?\b|your (?:final )?(?:answer|response|reply) (?:should|must|is to|has to|needs)\b|"
+    r"(?:do )?not (?:include|add|give|provide|show(?:ing)?|write|use)\b[^.?!\n]{0,20}\b(?:explanations?|text|words|working|else|reasoning|units?)\b|(?:no|without) (?:any )?(?:additional|further|other|extra) (?:text|words|explanations?)|"
+    r"(?:you are to |please )?answer (?:all )?(?:the |this |these )?(?:following )?(?:multiple[- ]choice )?questions?(?: below| carefully| with the context given)?(?=[.:\n])|you are to answer the following)"
+    r"[^.?!\n]*(?:\.\d+[^.?!\n]*)*(?:[.!:]+(?=\s|\Z|[\"')])|\n|\Z)"
+    r"|(?:最后|然后|并|且|首先|请)*(?:(?:只|仅|直接)?(?:用|以|按)[^。？?！!\n，,]{0,16}(?:格式|括号|括起来|【】|形式|单位)[^。？?！!\n，,]{0,16}(?:回答|给出|输出|写出|填写|作答|答案|括起来)?|(?:只|仅)(?:需|要)?(?:回答|输出|填写?|写|回复)[^。？?！!\n，,]{0,14}|先(?:给出|写出|提供)[^。？?！!\n，,]{0,8}(?:答案|推理)[^。？?！!\n，,]{0,4}[，,]?再[^。？?！!\n]{0,12}|(?:首先|先)?提供你的推理[^。？?！!\n]{0,60}|(?:答案|结果)(?:保留|精确|四舍五入|用|写成|写在|放在)[^。？?！!\n，,]{0,20})(?:[。！!；;，,\n]|\Z))",
+    re.IGNORECASE,
+)
+"""A sentence on the form of the answer: it stands beside asks of both kinds, so it says nothing about what is asked."""
+FORM_HINTS = (
+    "answer",
+    "reply",
+    "respond",
+    "response",
+    "reasoning",
+    "explanation",
+    " text",
+    " words",
+    "working",
+    "答",
+    "只",
+    "仅",
+    "格式",
+    "括",
+    "推理",
+    "保留",
+    "精确",
+)
+"""Parts of words, lower case; without one of them there is no such sentence."""

@@ -1,0 +1,75 @@
+"""The scorer and the rules on prompts that they were not made from."""
+# ruff: noqa: RUF001 - Chinese writes full-width marks
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from router.ask import find_ask
+from router.classify import judge
+from router.rules import rule_for
+from router.scorer import EVEN, explain, score, weights
+
+DATA = Path(__file__).parent / "data"
+
+
+def cases(name: str) -> list[tuple[str, bool, str]]:
+    """Kind, whether it wants reasoning, and the text of each line."""
+    lines = [line for line in (DATA / name).read_text(encoding="utf-8").splitlines() if line and not line.startswith("#")]
+    heads = [line.partition(": ") for line in lines]
+    return [(head.split()[1], head.startswith("reasoning"), text.replace("\\n", "\n")) for head, _, text in heads]
+
+
+@pytest.mark.parametrize(("name", "least"), [("hard_cases.txt", 0.95), ("hard_cases_held_back.txt", 0.88)])
+def test_hard_cases(name: str, least: float) -> None:
+    wrong = [(kind, text) for kind, reasoning, text in cases(name) if (judge(text).pool == "thinking") != reasoning]
+    assert 1 - len(wrong) / len(cases(name)) >= least, wrong
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("Translate into French: find x so that 2x + 3 = 7.", "translate"),
+        ("把这道题翻译成英文：小明有15个苹果，吃了3个，还剩几个？", "translate"),
+        ("Prove that the square root of 2 is irrational.", "prove"),
+        ("Which of the following, if true, most weakens the argument?", "argument"),
+        ("Hello!", "small_talk"),
+        ("只排版，不要求解：x+1=2", "not_to_solve"),
+    ],
+)
+def test_rules_say_why(text: str, reason: str) -> None:
+    decision = judge(text)
+    assert (decision.reason, decision.stage) == (reason, "rules")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Translate the riddle and then solve it.",
+        "先翻译这道题，再解出来",
+        "Extract the amounts and tell me whether they add up.",
+    ],
+)
+def test_an_ask_for_two_things_is_left_to_the_scorer(text: str) -> None:
+    assert rule_for(find_ask(text)) is None
+
+
+def test_what_spoke_can_be_told() -> None:
+    spoken = explain(find_ask("How many apples are left in total?"), most=5)
+    assert len(spoken) == 5
+    assert all(weight for _, weight in spoken)
+    assert [abs(weight) for _, weight in spoken] == sorted((abs(weight) for _, weight in spoken), reverse=True)
+
+
+def test_the_score_is_on_the_right_side_of_the_threshold() -> None:
+    assert score(find_ask("What is the phone number on the sign?")) < 0.2
+    assert score(find_ask("How much is left of 50 after 3 notebooks at 4.80 and 2 pens at 1.25?")) > 0.8
+    assert score(find_ask("A train leaves at 9:00 at 80 km/h, another at 10:00 at 100 km/h. When does it catch up?")) > EVEN
+
+
+def test_the_weights_are_small_and_say_what_they_were_made_from() -> None:
+    model = weights()
+    assert len(model.features) < 100_000
+    assert {"prompts", "script", "seed", "written_rows", "other_rows", "other_repositories", "held_out"} <= model.card.keys()

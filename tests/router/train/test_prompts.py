@@ -1,0 +1,44 @@
+"""Written prompts are read as they say, and the shipped weights were made from these."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from router.scorer import weights
+from router.train.prompts import PROMPTS, PromptError, digest, labelled, script_digest, written
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_choices_numbers_and_line_breaks(tmp_path: Path) -> None:
+    (tmp_path / "en-sums.txt").write_text("# label: reasoning\nAdd [[2..9]] and [[two|three]].\\nThen stop.\nplain | text\n")
+    rows = written(tmp_path, seed=1)
+    assert {row.text for row in rows} >= {"plain | text"}
+    assert all(row.reasoning and row.language == "en" and row.kind == "en-sums" for row in rows)
+    added = [row.text for row in rows if row.text.startswith("Add")]
+    assert all(text.endswith(("two.\nThen stop.", "three.\nThen stop.")) and text[4] in "23456789" for text in added)
+    assert rows == written(tmp_path, seed=1)
+
+
+def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
+    (tmp_path / "en-bad.txt").write_text("# label: maybe\nx\n")
+    with pytest.raises(PromptError, match=r"en-bad\.txt:1: expected"):
+        written(tmp_path, seed=1)
+    (tmp_path / "rows.jsonl").write_text('{"text": "x"}\n')
+    with pytest.raises(PromptError, match=r"rows\.jsonl:1: no row"):
+        labelled(tmp_path / "rows.jsonl")
+
+
+def test_no_mark_is_left_in_a_prompt() -> None:
+    torn = re.compile(r"\[\[[^\[\]\n]*\||\|[^\[\]\n]*\]\]|\.\.\d+\]\]")  # code has brackets in brackets as well
+    assert [row.text for row in written(PROMPTS, seed=3) if torn.search(row.text)] == []
+
+
+def test_the_shipped_weights_belong_to_these_prompts_and_this_code() -> None:
+    card = weights().card
+    remedy = "the prompts or the code changed: run python -m router.train with the rows that the card names"
+    assert (card["prompts"], card["script"]) == (digest(), script_digest()), remedy
