@@ -5,10 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from serve.nano import drawing
+from serve.nano.drawing import draw
+from serve.nano.drawing.archive import read
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from PIL.Image import Image
 
@@ -23,9 +25,17 @@ class Case:
     kind: str
 
 
+def kept(archive: Path, asks: int) -> Iterator[Case]:
+    """Up to `asks` questions about each picture of a fixed test set, evenly taken from all that it holds about it."""
+    for sample in read(archive):
+        step = max(1, -(-len(sample.turns) // asks))
+        for turn in sample.turns[::step]:
+            yield Case(sample.image, turn.ask, turn.answer, turn.kind)
+
+
 def drawn(count: int, asks: int, first: int = 0) -> Iterator[Case]:
-    """Up to `asks` questions about each of `count` pictures of the test split."""
+    """Up to `asks` questions about each of `count` pictures of the test split, talk without a picture among them."""
     for seed in range(first, first + count):
-        sample = drawing.draw(seed, "test")
+        sample = draw(seed, "test")
         for turn in sample.turns[:asks]:
             yield Case(sample.image, turn.ask, turn.answer, turn.kind)

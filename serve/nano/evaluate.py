@@ -14,7 +14,7 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from serve.nano.cases import drawn
+from serve.nano.cases import drawn, kept
 from serve.nano.score import Answered, by_kind
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 def main() -> int:
     """Print a table, and with `--out` write the scores and every answer as JSON; return the exit code."""
     asked = _asked()
-    cases = list(drawn(asked.pictures, asked.asks))
+    cases = list(kept(asked.archive, asked.asks) if asked.archive else drawn(asked.pictures, asked.asks))
     if asked.model:
         from serve.nano.generate import Generator  # noqa: PLC0415 brings torch, which an endpoint needs not
 
@@ -66,7 +66,8 @@ def _asked() -> argparse.Namespace:
     what.add_argument("--model", type=Path, help="a checkpoint folder")
     what.add_argument("--endpoint", help="the address of an OpenAI endpoint, up to /v1")
     parser.add_argument("--name", default="", help="the model to ask the endpoint for")
-    parser.add_argument("--pictures", type=int, default=300)
+    parser.add_argument("--archive", type=Path, help="a fixed test set; without it, test pictures are drawn")
+    parser.add_argument("--pictures", type=int, default=300, help="to draw")
     parser.add_argument("--asks", type=int, default=4, help="about each picture, at most")
     parser.add_argument("--batch", type=int, default=32, help="how many at once")
     parser.add_argument("--longest", type=int, default=1024, help="tokens of an answer, thoughts included")
