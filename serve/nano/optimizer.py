@@ -42,6 +42,12 @@ class Optimizer:
         for full, rate in self._rates.values():
             rate.fill_(full * scale)
 
+    def forget(self) -> None:
+        """Clear what is remembered of earlier gradients, where it lies: a captured step goes on using it."""
+        adam = [value for state in self._adam.state.values() for value in state.values()]
+        for remembered in (*self._muon.momenta, *adam):
+            remembered.zero_()
+
     def step(self) -> None:
         """Apply the gradients and clear them."""
         self._muon.step()
@@ -55,12 +61,12 @@ class _Muon:
         for matrix in matrices:
             stacks[matrix.shape].append(matrix)
         self._stacks = list(stacks.values())
-        self._momenta = [torch.zeros_like(torch.stack(stack)) for stack in self._stacks]
+        self.momenta = [torch.zeros_like(torch.stack(stack)) for stack in self._stacks]
         self._rate, self._decay = rate, decay
 
     def step(self) -> None:
         with torch.no_grad():
-            for stack, momentum in zip(self._stacks, self._momenta, strict=True):
+            for stack, momentum in zip(self._stacks, self.momenta, strict=True):
                 self._move(stack, momentum)
 
     def _move(self, stack: list[Tensor], momentum: Tensor) -> None:

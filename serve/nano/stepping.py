@@ -23,10 +23,13 @@ _AHEAD = 2  # steps that may be queued: more would only pile up pictures
 
 
 class Stepper:
-    """Runs steps of one shape. The first ones are run as they are written; later ones, on a GPU, are replays of a capture."""
+    """Runs steps of one shape. The first ones are run as they are written; later ones, on a GPU, are replays of a capture.
 
-    def __init__(self, forward: Forward, optimizer: Optimizer, device: torch.device) -> None:
-        self._forward, self._optimizer, self._device = forward, optimizer, device
+    A capture holds on to addresses: parameters and the optimizer's state may be changed in place alone.
+    """
+
+    def __init__(self, forward: Forward, optimizer: Optimizer, device: torch.device, *, captured: bool = True) -> None:
+        self._forward, self._optimizer, self._device, self._captured = forward, optimizer, device, captured
         self._auxiliary = torch.ones((), device=device)
         self._held: dict[str, Tensor] = {}
         self._losses: Losses | None = None
@@ -58,7 +61,7 @@ class Stepper:
         self._steps += 1
         if self._graph is not None:
             self._graph.replay()
-        elif self._steps <= _WARM_UP:
+        elif self._steps <= _WARM_UP or not self._captured:
             self._losses = self._aside()
         else:
             self._graph = torch.cuda.CUDAGraph()

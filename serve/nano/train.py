@@ -54,6 +54,7 @@ class Wish:
     seed: int
     held_out: int
     compiled: bool
+    captured: bool
 
 
 class Training:
@@ -68,7 +69,9 @@ class Training:
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self._shape = shape(len(tokenizer.vocabulary.pieces))
         self._learner = Learner(fresh(self._shape, wish.seed), len(alphabet)).to(self._device)
-        self._forward = torch.compile(self._learner, dynamic=False) if wish.compiled else self._learner
+        self._optimizer = Optimizer([self._learner])
+        forward = torch.compile(self._learner, dynamic=False) if wish.compiled else self._learner
+        self._stepper = Stepper(forward, self._optimizer, self._device, captured=wish.captured)
         self._journal = Journal(wish.out / "journal.jsonl")
 
     def run(self) -> None:
@@ -87,19 +90,19 @@ class Training:
         progress = Progress()
         feed = Feed(self._source, stage.diet, progress if stage is BASE else None, self._wish.seed)
         supply = Supply(iter(loader(feed, self._wish.workers)), self._device, self._wish.seed)
-        stepper = Stepper(self._forward, Optimizer([self._learner]), self._device)
-        self._step(stage, 0.0, supply, stepper)  # the first one waits for workers and compiles: the clock runs from there
+        self._optimizer.forget()
+        self._step(stage, 0.0, supply)  # the first one waits for workers and compiles: the clock runs from there
         looked = began = time.monotonic()
         while (part := (time.monotonic() - began) / seconds) < 1:
             progress.set(part)
-            self._step(stage, part, supply, stepper)
+            self._step(stage, part, supply)
             if time.monotonic() - looked > _LOOK_EVERY:
                 self._look(stage)
                 looked = time.monotonic()
         self._look(stage)
 
-    def _step(self, stage: Stage, part: float, supply: Supply, stepper: Stepper) -> None:
-        losses = stepper.step(supply.next(), stage.rate(part), stage.auxiliary_weight(part))
+    def _step(self, stage: Stage, part: float, supply: Supply) -> None:
+        losses = self._stepper.step(supply.next(), stage.rate(part), stage.auxiliary_weight(part))
         if self._journal.step(supply.waited, new=supply.new):
             self._journal.tell(stage.name, stage.rate(part), losses)
 
@@ -142,6 +145,7 @@ def _wish() -> Wish:
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--held-out", type=int, default=192, help="test pictures that are looked at every minute")
     parser.add_argument("--no-compile", dest="compiled", action="store_false", help="run without torch.compile")
+    parser.add_argument("--no-graph", dest="captured", action="store_false", help="launch every kernel of every step anew")
     return Wish(**vars(parser.parse_args()))
 
 
