@@ -12,13 +12,16 @@ DUET := .venv/bin/duet
 ENGINE := .venv/.engine-$(PLATFORM)
 DEV := .venv/.dev
 
-.PHONY: up test lint lock load eval-routing clean
+.PHONY: up test quality lint lock load eval-routing clean
 
 up: $(ENGINE)  ## install what is missing, then start both engines and the router
 	@exec $(DUET) up $(if $(CONFIG),--config $(CONFIG))
 
 test: $(ENGINE) $(DEV)  ## the whole suite, on two real engines
 	.venv/bin/python -m pytest
+
+quality: $(ENGINE) $(DEV)  ## what the embedded models get right through the whole stack, into docs/quality.md
+	.venv/bin/python -m pytest tests/quality --quality-page docs/quality.md
 
 lint: $(ENGINE) $(DEV)
 	.venv/bin/ruff check .

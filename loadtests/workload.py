@@ -17,13 +17,13 @@ from loadtests.pictures import Size
 # (width, height) → 64, 300, 768 and 880 picture tokens: height · width / 32², as Qwen3-VL counts them, 64 at least
 SIZES: tuple[Size, ...] = ((256, 256), (640, 480), (1024, 768), (1280, 720))
 REPEATED_PICTURES = 4
+# What one look answers (False) and what takes several steps (True); a sign gives nothing to reckon with.
 QUESTIONS = {
     ("receipt", False): "Read the total on this receipt. Answer with the number only.",
-    ("receipt", True): "Add up the prices on this receipt step by step and say whether the printed total is right.",
+    ("receipt", True): "Add up all the prices on the receipt, step by step.",
     ("sign", False): "What is written on the sign?",
-    ("sign", True): "Which side of the street is this house on if odd numbers are on the left? Explain your reasoning.",
-    ("chart", False): "List the values in this chart.",
-    ("chart", True): "By how many percent does the highest bar exceed the mean of the others? Think it through.",
+    ("chart", False): "Which bar is the highest?",
+    ("chart", True): "Think step by step: what is the difference between the highest and the lowest bar?",
 }
 
 
@@ -35,7 +35,7 @@ class Mix:
     thinking_share: float = 0.3
     auto_share: float = 0.34
     repeat_share: float = 0.5
-    max_tokens: int = 64
+    max_tokens: int = 256
     instruct_model: str = "qwen3-vl-instruct"
     thinking_model: str = "qwen3-vl-thinking"
 
@@ -68,7 +68,8 @@ def ask(mix: Mix, user: int, number: int) -> Ask:
     asked = "auto" if random.random() < mix.auto_share else "thinking" if thinks else "instruct"
     if repeated := random.random() < mix.repeat_share:
         random = Random(f"{mix.seed}/repeated/{random.randrange(REPEATED_PICTURES)}")  # noqa: S311
-    kind, size = random.choice(tuple(pictures.DRAWINGS)), random.choice(SIZES)
+    kind = random.choice([kind for kind, steps in QUESTIONS if steps == thinks])
+    size = random.choice(SIZES)
     body = _body(_model(mix, asked), QUESTIONS[kind, thinks], pictures.png(kind, random, size), mix.max_tokens)
     return Ask(asked, kind, size, repeated, body)
 

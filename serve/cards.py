@@ -6,16 +6,16 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from serve.checkpoint import shapes
+from serve.checkpoint import embedded
 from serve.checkpoint.embedded import EMBEDDED_MODEL
 from serve.errors import ModelNotFound
-from serve.memory import card, counts
-from serve.memory.card import ModelCard, Part
+from serve.memory import card
 from serve.model import check_folder, check_hub
 from serve.planning.names import is_path
 from serve.values import EMBEDDED
 
 if TYPE_CHECKING:
+    from serve.memory.card import ModelCard
     from serve.values import PoolName
 
 # All that a card is read from but the weights, which the shape in config.json gives as well.
@@ -27,6 +27,7 @@ def find(pool: PoolName, model: str) -> ModelCard:
 
     Raises:
         ModelNotFound: no such folder, no Qwen3-VL in it, or a hub id that nobody here knows and the hub cannot be asked for.
+        CheckpointError: an embedded checkpoint is not whole.
 
     """
     if model == EMBEDDED:
@@ -39,10 +40,12 @@ def find(pool: PoolName, model: str) -> ModelCard:
 
 
 def _embedded(pool: PoolName) -> ModelCard:
-    """By its shape: the files need not have been made yet."""
-    parts = tuple(Part(name, count, count * card.PLAIN_BYTES) for name, count in counts.parameters(shapes.EMBEDDED).items())
-    limits = card.PUBLISHED_IMAGE_PIXELS, card.PUBLISHED_VIDEO_PIXELS
-    return ModelCard(EMBEDDED_MODEL[pool], shapes.EMBEDDED, parts, "bfloat16", None, None, *limits, "published")
+    """Its files are Duet's own, so what is wrong with them is no matter of configuration."""
+    folder = embedded.ensure(pool)
+    try:
+        return card.read(folder, EMBEDDED_MODEL[pool])
+    except ModelNotFound as error:
+        raise embedded.not_whole(pool, error.message) from error
 
 
 def _read(pool: PoolName, folder: Path, name: str) -> ModelCard:

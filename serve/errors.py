@@ -50,7 +50,7 @@ class ModelNotFound(DuetError):
 
 
 class CheckpointError(DuetError):
-    """An embedded checkpoint or a twin cannot be made."""
+    """An embedded checkpoint is not whole, or a twin cannot be made."""
 
     exit_code = 6
 

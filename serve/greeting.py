@@ -16,12 +16,22 @@ if TYPE_CHECKING:
 
     from serve.values import EnginePlan
 
-RED_PNG = "iVBORw0KGgoAAAANSUhEUgAAACAAAAAgAQMAAABJtOi3AAAAA1BMVEXcKChLAffeAAAADElEQVR42mNgGNwAAACgAAGO+7G0AAAAAElFTkSuQmCC"
-PICTURE = f"data:image/png;base64,{RED_PNG}"
+# black on white, 256 x 96: Total 12.50
+TOTAL_PNG = (
+    "iVBORw0KGgoAAAANSUhEUgAAAQAAAABgAQAAAADaipElAAABYklEQVR42u2VMVLCQBSGv42MQ+FA7CgcSeEBLLFij+IR9AImWDgUzsgROIgFMz"
+    "oDndzAaIOdCVoEJsmzyBIIBgori2zzZ3e++d+/u28nStg/LCqgAiqgAmDxV4eequXzRIuCnoXadhANwDdLPCBBrwF3HOcOAVE8opnGN355hiEq"
+    "W+rtCHlHoHxgwVUR8Iy2sAD71zbD/nwS1gGngK+B6RKCGBiZ9TmdAjD+bHRmWe4TYOFsO9TrMGmYE3GIPraBQW1dNoWvx713oTk63QLEsUarjR"
+    "ODbZc6DDKJPJAyIDQxQvDrZcDU6PuuhnkKMn3eBdwb7e8CTHKxEU2DySag/FTn5+SAv69pY43a7G8RkbE8RGm3/RaJpN1AxG2GkbRFRESMQxRB"
+    "4OMBIcnQm+MWS1wcM7nWDIFX5RCe1W6dAnB+qNB2/jwuWwd562SVxJWXRFbDTUVm5ltV/+4KqIAK+MfADxFRkyK4A5/OAAAAAElFTkSuQmCC"
+)
+PICTURE = f"data:image/png;base64,{TOTAL_PNG}"
 MESSAGES = [
     {
         "role": "user",
-        "content": [{"type": "image_url", "image_url": {"url": PICTURE}}, {"type": "text", "text": "What colour is this?"}],
+        "content": [
+            {"type": "image_url", "image_url": {"url": PICTURE}},
+            {"type": "text", "text": "Read the text in this picture."},
+        ],
     }
 ]
 

@@ -21,16 +21,16 @@ HUB_TIMEOUT_S = 10
 WAY_OUT = "Set it to a local folder, set HF_ENDPOINT to a mirror that this machine reaches, or set it to `embedded`."
 
 
-def locate(plan: EnginePlan, cache_dir: Path) -> EnginePlan:
+def locate(plan: EnginePlan) -> EnginePlan:
     """Put a folder in the place of the plan's model where there is one, and make sure that the hub has it where not.
 
     Raises:
         ModelNotFound: no such folder, no model in it, or the hub cannot be reached or has no such model.
-        CheckpointError: the embedded checkpoint cannot be made.
+        CheckpointError: the embedded checkpoint is not whole.
 
     """
     if plan.model == EMBEDDED:
-        return replace(plan, model=str(embedded.ensure(plan.pool, cache_dir)), local=True)
+        return replace(plan, model=str(embedded.ensure(plan.pool)), local=True)
     folder = Path(plan.model).expanduser()
     if is_path(plan.model) or (folder / "config.json").is_file():
         check_folder(plan.pool, folder)

@@ -69,7 +69,7 @@ def prepare(
     planned = plan(config, machine, cards_of(config, machine, pools), pools)
     _tell(planned, say)
     _check_flags(planned.engines, package, config.serve.cache_dir, say)
-    plans = tuple(_locate(each, config.serve.cache_dir, say) for each in planned.engines)
+    plans = tuple(_locate(each, say) for each in planned.engines)
     router = [_router(config, config_file, plans)] if with_router else []
     starter = _Starter(config, package, tuple(service.name for service in router), plans)
     ready_url = f"{_router_url(config)}/ready" if with_router else None
@@ -164,10 +164,10 @@ def _check_flags(plans: Sequence[EnginePlan], package: Package, cache_dir: Path,
         flags.check(each, command(each, package.launcher, env).argv[len(package.launcher) :], known, package)
 
 
-def _locate(plan: EnginePlan, cache_dir: Path, say: Callable[[str], None]) -> EnginePlan:
+def _locate(plan: EnginePlan, say: Callable[[str], None]) -> EnginePlan:
     if plan.model == EMBEDDED:
-        say(f"{plan.name}: {plan.served_names[0]}, a tiny stand-in with random weights")
-    return locate(plan, cache_dir)
+        say(f"{plan.name}: {plan.served_names[0]}, a tiny Qwen3-VL of Duet's own that reads text in pictures")
+    return locate(plan)
 
 
 def _router_url(config: DuetConfig) -> str:

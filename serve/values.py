@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 PoolName = Literal["instruct", "thinking"]
 POOLS: tuple[PoolName, ...] = ("instruct", "thinking")
 EVERY_POOL = ("auto", "qwen3-vl")  # names that leave the pool to the router, so any engine may see them
-EMBEDDED = "embedded"  # as a model: the tiny checkpoint that Duet makes itself
+EMBEDDED = "embedded"  # as a model: the tiny checkpoint that is part of Duet
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,10 @@ class Stack:
     logs: Path
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--quality-page", type=Path, metavar="FILE", help="put what tests/quality measures into this page")
+
+
 @pytest.fixture(scope="session", autouse=True)
 def no_settings_from_outside() -> Iterator[None]:
     """Variables of the person who runs the tests do not change what is tested."""
@@ -71,6 +75,19 @@ def stack(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Iterator
         assert up.poll() is None, output.read_text()
         yield Stack(urls["router"], {pool: urls[pool] for pool in ("instruct", "thinking")}, cache_dir / "logs")
         stop_while_streaming(up, urls["router"], output)
+
+
+@pytest.fixture(scope="session")
+def bf16_engine(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Iterator[str]:
+    """The Instruct engine once more, with its KV cache in the model's own dtype."""
+    folder = tmp_path_factory.mktemp("bf16")
+    engine = f"http://127.0.0.1:{free_port()}"
+    file = folder / "duet.yaml"
+    pools = {"instruct": {"replicas": [engine], "engine": {"kv_cache_dtype": "auto"}}}
+    file.write_text(json.dumps({"pools": pools, "serve": {"cache_dir": str(cache_dir)}}))
+    with running([*DUET, "serve", "--pool", "instruct", "--config", str(file)], folder / "serve.log") as serve:
+        wait_for("the engine", lambda: serve.poll() is not None or answers(f"{engine}/health"), START_S)
+        yield engine
 
 
 def stop_while_streaming(up: subprocess.Popen[bytes], url: str, output: Path) -> None:

@@ -15,6 +15,7 @@ from router.config import RouterConfig
 from router.lexicon import CLASSES
 from router.rules import RULES
 from serve.config import DuetConfig
+from tests.quality.bars import BARS
 
 if TYPE_CHECKING:
     from tests.conftest import Stack
@@ -71,7 +72,15 @@ def test_the_readmes_snippet_reads_a_picture_from_each_pool_and_from_auto(stack:
     assert done.returncode == 0, done.stderr
     answers = dict(line.split(": ", 1) for line in re.split(r"\n(?=qwen3-vl-|auto: )", done.stdout.strip()))
     assert answers.keys() == {"qwen3-vl-instruct", "qwen3-vl-thinking", "auto"}
-    assert all(answers.values())
+    assert answers["qwen3-vl-instruct"].strip() == "Corner Cafe\n2026-03-14\nCoffee 3.20\nCake 4.50\nTOTAL 7.70"
+    assert answers["qwen3-vl-thinking"].strip().endswith("2.30")
+    assert answers["auto"].strip() == "7.70"
+
+
+def test_the_quality_page_shows_the_bars_that_tests_hold_to() -> None:
+    page = (ROOT / "docs" / "quality.md").read_text()
+    for bar in BARS.values():
+        assert f"| {bar.what} | {bar} |" in page, "`make quality` writes it"
 
 
 def test_every_reason_is_documented() -> None:

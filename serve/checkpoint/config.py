@@ -77,7 +77,7 @@ def _vision(shape: Shape) -> dict[str, object]:
         "intermediate_size": vision.intermediate,
         "model_type": "qwen3_vl_moe" if shape.text.experts else "qwen3_vl",
         "num_heads": vision.heads,
-        "num_position_embeddings": 2304,
+        "num_position_embeddings": vision.learnt_positions,
         "out_hidden_size": shape.text.hidden,
         "patch_size": 16,
         "spatial_merge_size": 2,

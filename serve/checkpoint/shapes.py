@@ -1,4 +1,4 @@
-"""The shapes of Qwen3-VL: what `config.json` of each published checkpoint says, and the tiny one that Duet makes itself.
+"""The shapes of Qwen3-VL: widths, depths and ids that `config.json` of each published checkpoint says.
 
 The 4B values are those of the published file; the others follow from the same form and are held to the published parameter
 counts (https://huggingface.co/collections/Qwen/qwen3-vl).
@@ -41,6 +41,7 @@ class Vision:
     intermediate: int
     deepstack: tuple[int, ...]
     heads: int = 16
+    learnt_positions: int = 2304  # 48 on a side, stretched over every picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +77,3 @@ PUBLISHED = {
         tied=False,
     ),
 }
-
-# Head sizes are ones that vLLM's CPU attention has kernels for. 40,960 positions hold a 32k context; vLLM's table of rotary
-# angles grows with them, so the published 262,144 would cost more memory than the weights.
-EMBEDDED = Shape(
-    Text(layers=4, hidden=192, intermediate=512, heads=4, kv_heads=2, head_dim=64, mrope_section=(12, 10, 10)),
-    Vision(depth=4, hidden=128, intermediate=256, deepstack=(1, 2), heads=2),
-    tied=False,
-    base_tokens=2_534,
-    vocabulary=2_560,
-    positions=40_960,
-)

@@ -167,8 +167,7 @@ def _is_hub_id(model: str) -> bool:
 
 def _model(pool: PoolName, model: str, config: DuetConfig) -> Check:
     if model == EMBEDDED:
-        folder = embedded.folder_of(pool, config.serve.cache_dir)
-        return models.folder(pool, checkpoints.look(folder), dummy=False) if folder.is_dir() else models.not_made_yet(pool)
+        return models.embedded(pool, checkpoints.look(embedded.folder_of(pool)))
     if not _is_hub_id(model):
         return _folder(pool, Path(model).expanduser(), config.pools.named(pool).engine.args)
     found = checkpoints.from_hub(pool, model)

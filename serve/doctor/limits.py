@@ -21,7 +21,7 @@ SHM_BYTES = GIB
 OPEN_FILES = 65_535  # vllm/utils/system_utils.py:set_ulimit raises the soft limit to this, where the hard one lets it
 # An API server and its engine: 3 to 4 GiB with the smallest model; vLLM's cache of pictures (mm-processor-cache-gb) comes to it.
 ENGINE_RAM_BYTES = 4 * GIB
-LEAST_DISK_BYTES = GIB // 4  # embedded checkpoints, bytecode and logs
+LEAST_DISK_BYTES = GIB // 4  # bytecode and logs
 ALLOCATOR = ("PYTORCH_ALLOC_CONF", "PYTORCH_CUDA_ALLOC_CONF")  # in torch's own order: the former wins
 EXPANDABLE = "expandable_segments:True"
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from serve.doctor.values import failure, gib, ok
@@ -50,9 +50,12 @@ def folder(pool: PoolName, it: Folder, *, dummy: bool) -> Check:
     return ok(f"{pool} model", f"{it.path}, {gib(it.weight_bytes) if it.weight_bytes else 'no'} weights")
 
 
-def not_made_yet(pool: PoolName) -> Check:
-    """The embedded checkpoint is made when it is first needed."""
-    return ok(f"{pool} model", "the embedded stand-in, made at the first start")
+def embedded(pool: PoolName, it: Folder) -> Check:
+    """A checkpoint that is part of Duet."""
+    judged = folder(pool, it, dummy=False)
+    if it.whole:
+        return replace(judged, found="embedded: a tiny Qwen3-VL of Duet's own that reads text in pictures")
+    return replace(judged, fix="It is part of Duet: install Duet again.")
 
 
 def fetch(pool: PoolName, it: Fetch) -> Check:

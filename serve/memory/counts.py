@@ -17,7 +17,6 @@ PATCH = 16  # pixels on a side
 CHANNELS = 3
 FRAMES = 2  # of a video that make one patch; a picture is taken twice
 MERGE = 2  # patches on a side that make one token
-POSITIONS = 2304  # learnt ones of the vision tower, 48 on a side
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +87,7 @@ def _tower(vision: Vision) -> int:
     patches = _linear(CHANNELS * FRAMES * PATCH * PATCH, hidden)
     attention = _linear(hidden, 3 * hidden) + _linear(hidden, hidden)
     forward = _linear(hidden, vision.intermediate) + _linear(vision.intermediate, hidden)
-    return patches + POSITIONS * hidden + vision.depth * (attention + forward + 2 * _norm(hidden))
+    return patches + vision.learnt_positions * hidden + vision.depth * (attention + forward + 2 * _norm(hidden))
 
 
 def _mergers(vision: Vision, out: int) -> int:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from serve.checkpoint.shapes import Experts, Shape, Text, Vision
 from serve.checkpoint.special_tokens import token_id
 from serve.errors import ModelNotFound
-from serve.memory.counts import CHANNELS, FRAMES, MERGE, PATCH, POSITIONS
+from serve.memory.counts import CHANNELS, FRAMES, MERGE, PATCH
 
 if TYPE_CHECKING:
     from serve.memory.document import Document
@@ -18,7 +18,6 @@ _COMMON = {
     "spatial_merge_size": MERGE,
     "temporal_patch_size": FRAMES,
     "in_channels": CHANNELS,
-    "num_position_embeddings": POSITIONS,
 }
 
 
@@ -79,4 +78,5 @@ def _vision(vision: Document, out: int) -> Vision:
         intermediate=vision.integer("intermediate_size"),
         deepstack=vision.integers("deepstack_visual_indexes"),
         heads=vision.integer("num_heads"),
+        learnt_positions=vision.integer("num_position_embeddings"),
     )

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
+import shutil
 import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
 
-from serve.checkpoint.config import config
-from serve.checkpoint.shapes import EMBEDDED
+from serve.checkpoint.embedded import ensure
 from tests.processes import wait_for
 from tests.serve.conftest import is_up
 
@@ -23,9 +22,8 @@ if TYPE_CHECKING:
 def short_of_memory(duet: Duet, most_mib: int) -> str:
     """A model folder that can be planned for, and that needs a KV cache of no more than so much to start."""
     folder = duet.model(f"needs-cache-of-{most_mib}")
-    size = {"size": {"shortest_edge": 65_536, "longest_edge": 16_777_216}}
-    for name, content in [("config", config(EMBEDDED)), ("preprocessor_config", size), ("video_preprocessor_config", size)]:
-        Path(folder, f"{name}.json").write_text(json.dumps(content))
+    for name in ("config.json", "preprocessor_config.json", "video_preprocessor_config.json"):
+        shutil.copy(ensure("instruct") / name, folder)
     return folder
 
 

@@ -37,10 +37,10 @@ def machine(duet: Duet, cache_dir: Path) -> Duet:
 
 
 @pytest.fixture
-def folder(machine: Duet, cache_dir: Path) -> Path:
+def folder(machine: Duet) -> Path:
     """A whole checkpoint, served as the Instruct model."""
     whole = machine.folder / "models" / "whole"
-    shutil.copytree(embedded.ensure("instruct", cache_dir), whole)
+    shutil.copytree(embedded.ensure("instruct"), whole)
     machine.config["pools"]["instruct"]["model"] = str(whole)
     return whole
 

@@ -13,9 +13,9 @@ import torch
 from safetensors.torch import load, load_file, save_file
 from transformers import AutoConfig, AutoModelForImageTextToText
 
-from serve.checkpoint import recipe
 from serve.checkpoint.config import config
-from serve.checkpoint.shapes import EMBEDDED, PUBLISHED, Shape
+from serve.checkpoint.embedded import ensure
+from serve.checkpoint.shapes import PUBLISHED, Shape
 from serve.errors import ModelNotFound, PlanError
 from serve.memory.card import PUBLISHED_IMAGE_PIXELS, PUBLISHED_VIDEO_PIXELS, ModelCard, published, read
 from serve.memory.counts import part_of
@@ -28,15 +28,13 @@ PROCESSORS = {
 }
 
 
-@pytest.fixture(scope="module")
-def embedded(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return recipe.make("instruct", tmp_path_factory.mktemp("cache"))
+SMALLEST = PUBLISHED["2B"]
 
 
 @pytest.fixture
-def copy(embedded: Path, tmp_path: Path) -> Path:
+def copy(tmp_path: Path) -> Path:
     """The embedded checkpoint, to be broken."""
-    for file in embedded.iterdir():
+    for file in ensure("instruct").iterdir():
         (tmp_path / file.name).write_bytes(file.read_bytes())
     return tmp_path
 
@@ -107,10 +105,11 @@ def test_a_folder_without_weights_has_the_published_card(size: str, tmp_path: Pa
     assert card == replace(expected, source="files")
 
 
-def test_a_written_checkpoint_is_what_its_shape_says(embedded: Path) -> None:
-    card = read(embedded)
-    tensors = load_file(embedded / "model.safetensors")
-    assert (card.name, card.shape, card.dtype, card.quantization) == (embedded.name, EMBEDDED, "bfloat16", None)
+def test_a_written_checkpoint_is_what_its_shape_says(copy: Path) -> None:
+    card = read(copy)
+    tensors = load_file(copy / "model.safetensors")
+    assert (card.name, card.dtype, card.quantization) == (copy.name, "bfloat16", None)
+    assert config(card.shape).keys() == json.loads((copy / "config.json").read_text()).keys()
     assert card.parameters == sum(tensor.numel() for tensor in tensors.values())
     assert sum(part.stored_bytes for part in card.parts) == card.weight_bytes() == 2 * card.parameters
     assert (card.image_pixels, card.video_pixels) == (PUBLISHED_IMAGE_PIXELS, PUBLISHED_VIDEO_PIXELS)
@@ -150,13 +149,16 @@ def test_a_quantized_checkpoint_takes_what_it_holds(copy: Path) -> None:
 
 
 def test_a_head_that_is_stored_although_it_is_tied_is_not_counted(copy: Path) -> None:
-    change(copy / "config.json", lambda content: content.update(tie_word_embeddings=True))
-    head = EMBEDDED.vocabulary * EMBEDDED.text.hidden
-    assert read(copy).parameters == sum(tensor.numel() for tensor in load_file(copy / "model.safetensors").values()) - head
+    whole = read(copy)
+    tensors = load_file(copy / "model.safetensors")
+    head = tensors["model.language_model.embed_tokens.weight"].clone()
+    save_file(tensors | {"lm_head.weight": head}, copy / "model.safetensors")
+    assert whole.shape.tied
+    assert read(copy).parameters == whole.parameters
 
 
 def test_limits_in_every_form_that_processors_are_written(tmp_path: Path) -> None:
-    written(tmp_path, EMBEDDED)
+    written(tmp_path, SMALLEST)
     (tmp_path / "video_preprocessor_config.json").unlink()
     assert read(tmp_path).video_pixels == PUBLISHED_IMAGE_PIXELS
     change(tmp_path / "preprocessor_config.json", lambda content: content.update(min_pixels=1_024, max_pixels=99_999))
@@ -174,14 +176,14 @@ def test_limits_in_every_form_that_processors_are_written(tmp_path: Path) -> Non
         ({"model_type": None}, "model_type is missing"),
         ({"text_config": 7}, "text_config = 7: expected an object"),
         ({"text_config": {}}, "text_config.num_hidden_layers is missing"),
-        ({"vision_config": config(EMBEDDED)["vision_config"] | {"patch_size": 14}}, "vision_config.patch_size = 14: .* has 16"),  # type: ignore[operator]
-        ({"vision_config": config(EMBEDDED)["vision_config"] | {"depth": -1}}, "vision_config.depth = -1: expected a positive"),  # type: ignore[operator]
+        ({"vision_config": config(SMALLEST)["vision_config"] | {"patch_size": 14}}, "vision_config.patch_size = 14: .* has 16"),  # type: ignore[operator]
+        ({"vision_config": config(SMALLEST)["vision_config"] | {"depth": -1}}, "vision_config.depth = -1: expected a positive"),  # type: ignore[operator]
         ({"quantization_config": {"quant_method": "awq"}}, "without its weight files nobody can tell what awq"),
     ],
 )
 def test_a_wrong_key_is_named(changes: dict[str, Any], said: str, tmp_path: Path) -> None:
     with pytest.raises(ModelNotFound, match=said) as caught:
-        read(written(tmp_path, EMBEDDED, **changes))
+        read(written(tmp_path, SMALLEST, **changes))
     assert str(tmp_path) in caught.value.message
 
 
@@ -195,9 +197,9 @@ def test_what_is_no_whole_model_folder_is_named(copy: Path) -> None:
     with pytest.raises(ModelNotFound, match=r"model\.safetensors is no safetensors file"):
         read(copy)
     tensors = load(content)
-    tensors.pop("lm_head.weight")
+    table = tensors.pop("model.language_model.embed_tokens.weight").numel()
     save_file(tensors, weights)
-    with pytest.raises(ModelNotFound, match=r"the weights of lm_head are 0 numbers; config\.json asks for 491,520"):
+    with pytest.raises(ModelNotFound, match=rf"the weights of embedding are 0 numbers; config\.json asks for {table:,}"):
         read(copy)
     (copy / "config.json").write_text("{")
     with pytest.raises(ModelNotFound, match=r"config\.json is not JSON"):

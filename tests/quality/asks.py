@@ -1,0 +1,83 @@
+"""Which of the fixed test pictures' questions are put to the stack: always the same ones, in proportion to their kinds."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from serve.nano.drawing.archive import read
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from PIL.Image import Image
+
+PICTURES = Path(__file__).parents[1] / "serve" / "nano" / "data" / "pictures.zip"
+
+READING = frozenset({"transcribe", "line"})
+LISTS = frozenset({"items", "headers"})
+SCENES = frozenset({"caption", "colour", "count", "shape", "where"})
+ABSENT = frozenset({"absent"})
+JSON = frozenset({"json"})
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """A question about a picture (a data URL), and the right answer. `steps`: it takes several to find it."""
+
+    picture: str
+    text: str
+    right: str
+    kind: str
+    steps: bool
+
+    @property
+    def group(self) -> str:
+        """What kind of work it is."""
+        if self.steps:
+            return "several steps"
+        groups = {"reading": READING, "lists": LISTS, "scenes": SCENES, "absent": ABSENT, "json": JSON}
+        return next((name for name, kinds in groups.items() if self.kind in kinds), "fields")
+
+    @property
+    def chinese(self) -> bool:
+        """The right answer has Chinese in it."""
+        return any("\u4e00" <= character <= "\u9fff" for character in self.right)
+
+
+def every_ask() -> list[Ask]:
+    """All that the fixed test set asks."""
+    asks = []
+    for sample in read(PICTURES):
+        assert sample.image
+        picture = data_url(sample.image)
+        asks += [Ask(picture, turn.ask, turn.answer, turn.kind, bool(turn.thought)) for turn in sample.turns]
+    return asks
+
+
+def chosen(asks: Sequence[Ask], count: int) -> list[Ask]:
+    """About `count` of them: of each kind its share, at least one, by the hash of question and picture."""
+    kinds: dict[str, list[Ask]] = defaultdict(list)
+    for ask in sorted(asks, key=_order):
+        kinds[ask.kind].append(ask)
+    share = min(1.0, count / len(asks))
+    return sorted((ask for group in kinds.values() for ask in group[: max(1, round(share * len(group)))]), key=_order)
+
+
+def several_steps(asks: Iterable[Ask]) -> list[Ask]:
+    return [ask for ask in asks if ask.steps]
+
+
+def data_url(picture: Image) -> str:
+    file = io.BytesIO()
+    picture.save(file, "PNG", compress_level=1)
+    return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
+
+
+def _order(ask: Ask) -> str:
+    return hashlib.sha256(f"{ask.text}\n{ask.right}\n{ask.picture}".encode()).hexdigest()

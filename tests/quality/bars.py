@@ -1,0 +1,36 @@
+"""What the embedded models must reach through the whole stack. One table: the tests hold to it, and docs/quality.md shows it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """A figure's limit. All are percentages or, as differences of two, points."""
+
+    what: str
+    sense: Literal["at least", "at most"]
+    limit: float
+    unit: Literal["%", "points"] = "%"
+
+    def met(self, value: float) -> bool:
+        return value >= self.limit if self.sense == "at least" else value <= self.limit
+
+    def __str__(self) -> str:
+        return f"{self.sense} {self.limit:g} {self.unit}"
+
+
+BARS = {
+    "latin": Bar("Instruct, transcribed: character error rate, Latin letters and digits", "at most", 2),
+    "chinese": Bar("Instruct, transcribed: character error rate, answers with Chinese", "at most", 5),
+    "fields": Bar("Instruct, fields: right to the letter", "at least", 95),
+    "json": Bar("Instruct, JSON: parses", "at least", 99),
+    "steps": Bar("Thinking, several steps: right to the letter", "at least", 90),
+    "lead": Bar("Thinking, several steps: lead over Instruct on the same questions", "at least", 20, "points"),
+    "fp8": Bar("What FP8 KV costs: right to the letter with BF16 KV, less that with FP8", "at most", 0.5, "points"),
+    "cached": Bar("Answers from the prefix cache that differ from cold ones", "at most", 0),
+    "batch": Bar("What company costs: right to the letter alone, less that at 32 at once", "at most", 1, "points"),
+    "pictures": Bar("What a second picture costs: right to the letter with one, less that with two", "at most", 5, "points"),
+}
