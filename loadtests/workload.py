@@ -16,7 +16,7 @@ from loadtests.pictures import Size
 
 # (width, height) → 64, 300, 768 and 880 picture tokens: height · width / 32², as Qwen3-VL counts them, 64 at least
 SIZES: tuple[Size, ...] = ((256, 256), (640, 480), (1024, 768), (1280, 720))
-REPEATED_PICTURES = 4
+REPEATED_PICTURES = 4  # half of them for each sort of question
 # What one look answers (False) and what takes several steps (True); a sign gives nothing to reckon with.
 QUESTIONS = {
     ("receipt", False): "Read the total on this receipt. Answer with the number only.",
@@ -67,7 +67,7 @@ def ask(mix: Mix, user: int, number: int) -> Ask:
     thinks = random.random() < mix.thinking_share
     asked = "auto" if random.random() < mix.auto_share else "thinking" if thinks else "instruct"
     if repeated := random.random() < mix.repeat_share:
-        random = Random(f"{mix.seed}/repeated/{random.randrange(REPEATED_PICTURES)}")  # noqa: S311
+        random = Random(f"{mix.seed}/repeated/{thinks}/{random.randrange(REPEATED_PICTURES // 2)}")  # noqa: S311
     kind = random.choice([kind for kind, steps in QUESTIONS if steps == thinks])
     size = random.choice(SIZES)
     body = _body(_model(mix, asked), QUESTIONS[kind, thinks], pictures.png(kind, random, size), mix.max_tokens)

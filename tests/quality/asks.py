@@ -6,7 +6,7 @@ import base64
 import hashlib
 import io
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,7 +30,7 @@ JSON = frozenset({"json"})
 class Ask:
     """A question about a picture (a data URL), and the right answer. `steps`: it takes several to find it."""
 
-    picture: str
+    picture: str = field(repr=False)
     text: str
     right: str
     kind: str

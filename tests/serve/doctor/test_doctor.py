@@ -63,6 +63,7 @@ def test_a_machine_that_is_well(machine: Duet, folder: Path) -> None:
     assert code == 0, rows
     assert rows["versions"]["found"].startswith("torch ")
     assert rows["instruct model"]["found"].startswith(str(folder))
+    assert rows["thinking model"]["found"].startswith("embedded: ")
     assert set(rows) == {
         *("configuration", "vLLM", "versions", "driver", "C compiler", "orphans", "RAM", "/dev/shm", "open files", "allocator"),
         *("disk of the cache", *(f"port {port}" for port in machine.ports.values()), "instruct model", "thinking model"),

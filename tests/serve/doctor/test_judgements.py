@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from pathlib import Path
 
 import pytest
 
+from serve.checkpoint.embedded import ensure
 from serve.config import DuetConfig
-from serve.doctor import facts, gpus, limits, software
+from serve.doctor import checkpoints, facts, gpus, limits, models, software
 from serve.doctor.limits import GIB, Disk
 from serve.doctor.software import Libraries, Unmet
 from serve.doctor.values import State
@@ -190,3 +192,13 @@ def test_distributions_that_do_not_belong_together(tmp_path: Path, monkeypatch: 
 )
 def test_the_cuda_that_vllm_was_built_for(version: str, cuda: int | None) -> None:
     assert facts.libraries(Package("vllm", version, ())).vllm_cuda == cuda
+
+
+def test_an_embedded_model_that_is_not_whole_is_installed_again(tmp_path: Path) -> None:
+    copy = shutil.copytree(ensure("thinking"), tmp_path / "thinking")
+    assert models.embedded("thinking", checkpoints.look(copy)).found.startswith("embedded: a tiny Qwen3-VL")
+    (copy / "model.safetensors").unlink()
+    check = models.embedded("thinking", checkpoints.look(copy))
+    assert check.state is State.FAILURE
+    assert check.found == f"{copy}: it holds no *.safetensors"
+    assert "install Duet again" in check.fix
