@@ -57,7 +57,7 @@ class EngineConfig(Section):
     tensor_parallel_size: int | None = Field(default=None, ge=1)
     cpu_offload_gb: float = Field(default=0, ge=0)
     kv_offloading_size: float | None = Field(default=None, gt=0)
-    min_image_pixels: int = Field(default=65_536, ge=1024)
+    min_image_pixels: int | None = Field(default=None, ge=1024)
     max_image_pixels: int | None = Field(default=None, ge=1024)
     max_video_pixels: int | None = Field(default=None, ge=4096)
     images_per_request: int = Field(default=16, ge=0)
@@ -67,7 +67,7 @@ class EngineConfig(Section):
     @field_validator("max_image_pixels")
     @classmethod
     def _above_the_least(cls, most: int | None, info: ValidationInfo) -> int | None:
-        least = info.data.get("min_image_pixels", 0)
+        least = info.data.get("min_image_pixels") or 0
         if most is not None and most < least:
             raise ValueError(f"is less than min_image_pixels = {least}")
         return most

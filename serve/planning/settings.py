@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 BFLOAT16_SINCE = (8, 0)  # compute capability; FP8 KV needs the same (vllm: v1/attention/backends/*.py)
 FP8_WEIGHTS_SINCE = (7, 5)  # below 8.9 through Marlin (vllm: model_executor/layers/quantization/fp8.py, get_min_capability)
+LEAST_IMAGE_PIXELS = 65_536  # of every published Qwen3-VL
 LEAST_VIDEO_PIXELS = 4096
 NO_E5M2 = "corrupts the answers of Qwen-VL models without a word (vllm-project/vllm#41343); fp8 is e4m3 and does not"
 HALVES = ("half", "float16")
@@ -42,7 +43,6 @@ def settings(pool: PoolName, asked: EngineConfig, card: ModelCard | None, gpu: G
     """
     _check(pool, asked, card, gpu)
     rules = ON_GPU if gpu else ON_CPU
-    most = _or(asked.max_image_pixels, max(rules["max_image_pixels"], asked.min_image_pixels))
     batch = _or(asked.max_num_batched_tokens, rules.get("max_num_batched_tokens"))
     seqs = _or(asked.max_num_seqs, min(rules["max_num_seqs"], batch or rules["max_num_seqs"]))
     if batch and asked.max_num_batched_tokens is None:
@@ -54,13 +54,20 @@ def settings(pool: PoolName, asked: EngineConfig, card: ModelCard | None, gpu: G
         max_model_len=_or(asked.max_model_len, rules["max_model_len"]),
         max_num_seqs=seqs,
         max_num_batched_tokens=batch,
-        image_pixels=PixelLimits(asked.min_image_pixels, most),
+        image_pixels=_image_pixels(asked, card, rules["max_image_pixels"]),
         video_pixels=PixelLimits(LEAST_VIDEO_PIXELS, _or(asked.max_video_pixels, rules["max_video_pixels"])),
         images_per_request=asked.images_per_request,
         videos_per_request=asked.videos_per_request,
         cpu_offload_gb=asked.cpu_offload_gb,
         kv_offloading_size=asked.kv_offloading_size,
     )
+
+
+def _image_pixels(asked: EngineConfig, card: ModelCard | None, most: int) -> PixelLimits:
+    """The least area is the model's own, which it was trained with, unless the largest one asked for is below it."""
+    own = card.image_pixels.least if card else LEAST_IMAGE_PIXELS
+    least = _or(asked.min_image_pixels, min(own, _or(asked.max_image_pixels, own)))
+    return PixelLimits(least, _or(asked.max_image_pixels, max(most, least)))
 
 
 def open_keys(asked: EngineConfig, card: ModelCard | None, gpu: Gpu | None) -> frozenset[str]:

@@ -70,7 +70,7 @@ def test_the_environment_wins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -
         ),
         ("pools: {thinking: {engine: {kv_cache_memory: lots}}}", "kv_cache_memory = 'lots': could not parse value and unit"),
         (
-            "pools: {thinking: {engine: {max_image_pixels: 2000}}}",
+            "pools: {thinking: {engine: {min_image_pixels: 65536, max_image_pixels: 2000}}}",
             "max_image_pixels = 2000: is less than min_image_pixels = 65536",
         ),
         ("- router", "['router']: should be a mapping with the sections router, pools, serve"),

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Any
 
 import pynvml
 import pytest
 
-from serve.config import DuetConfig
+from serve.config import DuetConfig, EngineConfig
 from serve.errors import PlanError
 from serve.hardware import probe, visible
-from serve.memory import catalogue
+from serve.memory import card, catalogue
 from serve.plan import plan
 from serve.planning.names import HUB_MODEL
+from serve.planning.settings import settings
 from serve.stack import cards_of
-from serve.values import POOLS, EnginePlan, Gpu, Hardware, Plan
+from serve.values import POOLS, EnginePlan, Gpu, Hardware, PixelLimits, Plan
 
 MIB, GIB = 1 << 20, 1 << 30
 
@@ -126,6 +128,16 @@ def test_what_is_asked_for_wins_over_every_rule() -> None:
     settings = chosen.settings
     assert (settings.max_model_len, settings.max_num_seqs, settings.kv_cache_dtype) == (1024, 3, "auto")
     assert (chosen.kv_cache_memory_bytes, settings.image_pixels.most) == (3 * GIB, 100_000)
+
+
+def test_small_pictures_are_enlarged_as_the_model_was_trained() -> None:
+    known = card.published("Qwen/Qwen3-VL-4B-Instruct")
+    assert known
+    trained_large = replace(known, image_pixels=PixelLimits(262_144, 16_777_216))
+    for asked, least in [({}, 262_144), ({"max_image_pixels": 100_000}, 100_000), ({"min_image_pixels": 4_096}, 4_096)]:
+        chosen = settings("instruct", EngineConfig.model_validate(asked), trained_large, None)
+        assert chosen.image_pixels.least == least
+    assert settings("instruct", EngineConfig(), None, None).image_pixels.least == 65_536
 
 
 def test_a_wish_is_kept_while_the_rest_gives_way() -> None:
