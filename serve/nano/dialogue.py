@@ -16,6 +16,9 @@ Style = Literal["instruct", "thinking"]
 
 WORDED = frozenset({"talk", "caption"})  # kinds that are said in words; all others are spelt, character by character
 
+# Found by a name, by a form or by a neighbour, and rarer than their difficulty deserves.
+_SLOW = frozenset({"field", "order", "which", "value", "cell", "name", "json", "address", "date", "phone", "items", "title"})
+
 _SYSTEM_PROMPTS = (
     "You are a helpful assistant.",
     "You are a helpful assistant that reads pictures.",
@@ -71,8 +74,16 @@ class Dialogue:
 def dialogues(samples: Sequence[Sample], style: Style, asks: int, rng: Random) -> list[Dialogue]:
     """Up to `asks` separate conversations about the same pictures, one of `samples` being asked about in each."""
     places = [(place, turn) for place, sample in enumerate(samples) for turn in sample.turns]
-    chosen = rng.sample(places, min(asks, len(places)))
+    # Weighted and without replacement: https://doi.org/10.1016/j.ipl.2005.11.003
+    chosen = sorted(places, key=lambda each: rng.random() ** (1 / _weight(each[1], style)), reverse=True)[:asks]
     return [_dialogue(samples, place, turn, style, rng) for place, turn in chosen]
+
+
+def _weight(turn: Turn, style: Style) -> float:
+    """How much oftener than others it is asked: what takes steps, by who may take them; and what is learnt slowly."""
+    if turn.thought:
+        return 1.5 if style == "thinking" else 0.3
+    return 2.5 if turn.kind in _SLOW else 1.0
 
 
 def _dialogue(samples: Sequence[Sample], place: int, turn: Turn, style: Style, rng: Random) -> Dialogue:

@@ -48,6 +48,11 @@ class Optimizer:
         for remembered in (*self._muon.momenta, *adam):
             remembered.zero_()
 
+    def clear(self) -> None:
+        """Drop all gradients."""
+        self._adam.zero_grad(set_to_none=True)
+        self._muon.clear()
+
     def step(self) -> None:
         """Apply the gradients and clear them."""
         self._muon.step()
@@ -68,6 +73,10 @@ class _Muon:
         with torch.no_grad():
             for stack, momentum in zip(self._stacks, self.momenta, strict=True):
                 self._move(stack, momentum)
+
+    def clear(self) -> None:
+        for matrix in (matrix for stack in self._stacks for matrix in stack):
+            matrix.grad = None
 
     def _move(self, stack: list[Tensor], momentum: Tensor) -> None:
         gradient = torch.stack([matrix.grad for matrix in stack])

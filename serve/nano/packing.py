@@ -36,7 +36,7 @@ class Budget(NamedTuple):
     @classmethod
     def of(cls, patches: int) -> Budget:
         """In the proportions of the drawn data."""
-        return cls(patches, patches * 9 // 4, patches * 5 // 8, patches // 6, patches // 256, patches // 64)
+        return cls(patches, patches * 2, patches * 3 // 8, patches // 12, patches // 512, patches // 96)
 
     def holds(self, used: Budget) -> bool:
         return all(have >= need for have, need in zip(self, used, strict=True))

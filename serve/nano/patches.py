@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from serve.nano.shape import MERGE, PATCH, VISUAL_TOKEN
+from serve.nano.shape import MERGE, MIN_PIXELS, PATCH, VISUAL_TOKEN
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from serve.nano.sample import Glyph
 
-MIN_PIXELS = 65_536
 CELL_WIDTH, CELL_HEIGHT = 4, 8  # pixels; narrower than any letter that can be read
 CELLS = (PATCH // CELL_WIDTH) * (PATCH // CELL_HEIGHT)  # of one patch
 PATCH_BYTES = 3 * PATCH * PATCH

@@ -19,6 +19,8 @@ POSITIONS = 40_960
 PATCH = 16
 MERGE = 2
 VISUAL_TOKEN = PATCH * MERGE  # pixels a side
+# Smaller pictures are enlarged: at Qwen's own least, 64 visual tokens, small print would put seven letters into one of them.
+MIN_PIXELS = 256 * VISUAL_TOKEN**2
 
 _TEXT = Text(layers=4, hidden=256, intermediate=512, heads=4, kv_heads=2, head_dim=64, mrope_section=(12, 10, 10))
 _VISION = Vision(depth=8, hidden=160, intermediate=320, deepstack=(3,), heads=5)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import TYPE_CHECKING
 
 import torch
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     Forward = Callable[[Mapping[str, Tensor]], Losses]
 
 _WARM_UP = 3  # steps before the capture: they compile, and make the optimizer's state
+COMPILED_AFTER = _WARM_UP + 1  # steps: all that come after them are quick
 _AHEAD = 2  # steps that may be queued: more would only pile up pictures
 
 
@@ -64,11 +66,24 @@ class Stepper:
         elif self._steps <= _WARM_UP or not self._captured:
             self._losses = self._aside()
         else:
-            self._graph = torch.cuda.CUDAGraph()
+            self._capture()
+
+    def _capture(self) -> None:
+        """From now on steps are replays; or, where this driver or release cannot capture one, they stay as they are."""
+        graph = torch.cuda.CUDAGraph()
+        try:
             # Another thread pins memory meanwhile: it must not end the capture.
-            with torch.cuda.graph(self._graph, capture_error_mode="thread_local"):
-                self._losses = self._whole(self._held)
-            self._graph.replay()
+            with torch.cuda.graph(graph, capture_error_mode="thread_local"):
+                losses = self._whole(self._held)
+            graph.replay()
+            torch.cuda.synchronize()
+        except RuntimeError as error:
+            self._captured = False
+            warnings.warn(f"steps are launched one kernel after another, at a third of the speed: {error}", stacklevel=2)
+            self._optimizer.clear()
+            self._losses = self._aside()
+        else:
+            self._graph, self._losses = graph, losses
 
     def _aside(self) -> Losses:
         """On a stream of its own, as what is to be captured must have run before."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 _SLOW = 0.01  # seconds of waiting after which the next step is an earlier one
-_KEPT = 384  # steps in the GPU's memory, 60 MB each at 65,536 patches
+_KEPT = 192  # steps in the GPU's memory, 55 MB each at 65,536 patches
 
 
 class Supply:

@@ -2,12 +2,12 @@
 
 A base learns everything, half of it with thoughts; from it two ends are trained, each on its own mixture. The clock decides:
 learning rates follow the time that has passed, so the same command makes a usable pair in a few minutes and a good one in 25.
+A run that was cut off goes on with `--resume`, from what it saved in `--out` every two minutes.
 """
 
 from __future__ import annotations
 
 import argparse
-import copy
 import os
 import sys
 import time
@@ -27,10 +27,13 @@ from serve.nano.model import fresh
 from serve.nano.optimizer import Optimizer
 from serve.nano.packing import Budget
 from serve.nano.shape import shape
-from serve.nano.stages import BASE, INSTRUCT, THINKING, Stage
-from serve.nano.stepping import Stepper
+from serve.nano.stages import BASE, STAGES, THINKING, Stage
+from serve.nano.state import BASE as BASE_WEIGHTS
+from serve.nano.state import LATEST, State, load
+from serve.nano.stepping import COMPILED_AFTER, Stepper
 from serve.nano.supply import Supply
 from serve.nano.tokenizer import Tokenizer, learn
+from serve.nano.watch import Watch
 from serve.values import POOLS
 
 if TYPE_CHECKING:
@@ -55,6 +58,7 @@ class Wish:
     held_out: int
     compiled: bool
     captured: bool
+    resume: bool
 
 
 class Training:
@@ -73,26 +77,36 @@ class Training:
         forward = torch.compile(self._learner, dynamic=False) if wish.compiled else self._learner
         self._stepper = Stepper(forward, self._optimizer, self._device, captured=wish.captured)
         self._journal = Journal(wish.out / "journal.jsonl")
+        self._watch = Watch(self._learner, self._optimizer, self._journal, wish.out)
 
     def run(self) -> None:
-        """All stages; a checkpoint folder after each."""
-        self._stage(BASE)
-        base = copy.deepcopy(self._learner.state_dict())
-        self._save("instruct", "base")
-        self._stage(INSTRUCT)
-        self._save("instruct", "instruct")
-        self._learner.load_state_dict(base)
-        self._stage(THINKING)
-        self._save("thinking", "thinking")
+        """All stages, or those that are left; a checkpoint folder after each."""
+        latest = self._wish.out / LATEST
+        reached = load(latest) if self._wish.resume and latest.is_file() else None
+        for stage in STAGES[[stage.name for stage in STAGES].index(reached.stage) if reached else 0 :]:
+            if reached:
+                self._learner.load_state_dict(reached.weights)
+            elif stage is not BASE:
+                self._learner.load_state_dict(load(self._wish.out / BASE_WEIGHTS).weights)
+            self._stage(stage, reached.part if reached else 0.0)
+            reached = None
+            if stage is BASE:
+                State.of(self._learner, stage.name, 1.0).save(self._wish.out / BASE_WEIGHTS)
+            self._save("thinking" if stage is THINKING else "instruct", stage.name)
 
-    def _stage(self, stage: Stage) -> None:
+    def _stage(self, stage: Stage, part: float) -> None:
+        """`part` of it has been learnt already."""
         seconds = stage.share * self._wish.minutes * 60
         progress = Progress()
+        progress.set(part)
         feed = Feed(self._source, stage.diet, progress if stage is BASE else None, self._wish.seed)
         supply = Supply(iter(loader(feed, self._wish.workers)), self._device, self._wish.seed)
         self._optimizer.forget()
-        self._step(stage, 0.0, supply)  # the first one waits for workers and compiles: the clock runs from there
-        looked = began = time.monotonic()
+        self._watch.begin(stage.name, part)
+        for _ in range(COMPILED_AFTER):  # they wait for workers, compile and are captured: the clock runs from there
+            self._step(stage, part, supply)
+        looked = time.monotonic()
+        began = looked - part * seconds
         while (part := (time.monotonic() - began) / seconds) < 1:
             progress.set(part)
             self._step(stage, part, supply)
@@ -102,9 +116,11 @@ class Training:
         self._look(stage)
 
     def _step(self, stage: Stage, part: float, supply: Supply) -> None:
-        losses = self._stepper.step(supply.next(), stage.rate(part), stage.auxiliary_weight(part))
+        rate = stage.rate(part) * self._watch.scale
+        losses = self._stepper.step(supply.next(), rate, stage.auxiliary_weight(part))
         if self._journal.step(supply.waited, new=supply.new):
-            self._journal.tell(stage.name, stage.rate(part), losses)
+            self._journal.tell(stage.name, rate, losses)
+            self._watch.look(losses, stage.name, part)
 
     def _look(self, stage: Stage) -> None:
         """How well it reads test pictures now."""
@@ -140,11 +156,12 @@ def _wish() -> Wish:
     parser = argparse.ArgumentParser(prog="python -m serve.nano.train", description=__doc__)
     parser.add_argument("--minutes", type=float, default=24, help="of training, all stages together")
     parser.add_argument("--out", type=Path, required=True, help="folder for the checkpoints and the journal")
-    parser.add_argument("--workers", type=int, default=max(1, (os.cpu_count() or 2) - 1), help="processes that draw")
+    parser.add_argument("--workers", type=int, default=min(47, max(1, (os.cpu_count() or 2) - 1)), help="processes that draw")
     parser.add_argument("--patches", type=int, default=65_536, help="of 16 x 16 pixels in one step")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--held-out", type=int, default=192, help="test pictures that are looked at every minute")
     parser.add_argument("--no-compile", dest="compiled", action="store_false", help="run without torch.compile")
+    parser.add_argument("--resume", action="store_true", help="go on from what an earlier run saved in --out")
     parser.add_argument("--no-graph", dest="captured", action="store_false", help="launch every kernel of every step anew")
     return Wish(**vars(parser.parse_args()))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from serve.nano.drawing import colours, steps, table
 from serve.nano.drawing.faces import pen
@@ -20,28 +20,41 @@ if TYPE_CHECKING:
 
     Bars = list[tuple[str, int]]
 
-Where = Literal["outside", "inside", "nowhere"]
+Where = Literal["outside", "inside", "foot", "tag", "nowhere"]
 _SIZES = (14, 15, 16, 17, 18, 20, 22, 24, 26, 28)
+
+
+class _Look(NamedTuple):
+    """How a value is written: `ink` on the paper, `on_fill` on its bar, there at the bar's beginning if `first`."""
+
+    body: Pen
+    ink: Triple
+    on_fill: Triple
+    first: bool = False
 
 
 def chart(vocabulary: Vocabulary, asker: Asker) -> tuple[Sheet, list[Turn]]:
     rng = vocabulary.rng
     title, bars = contents(vocabulary)
-    values: Where = "nowhere" if rng.random() < 0.12 else "outside"
-    sheet = lying(title, bars, vocabulary, values) if rng.random() < 0.35 else standing(title, bars, vocabulary, values)
+    lies = rng.random() < 0.4
+    within: tuple[Where, ...] = ("inside", "foot") if lies else ("foot", "tag")
+    values: Where = "nowhere" if rng.random() < 0.1 else "outside" if rng.random() < 0.45 else rng.choice(within)
+    sheet = lying(title, bars, vocabulary, values) if lies else standing(title, bars, vocabulary, values)
     return sheet, asked(title, bars, asker, rng, valued=values != "nowhere")
 
 
 def contents(vocabulary: Vocabulary) -> tuple[str, Bars]:
     """A title or "", and bars whose highest and lowest stand out."""
     rng = vocabulary.rng
-    names = vocabulary.several(
+    names = vocabulary.labels(
         rng.choice(("categories", "categories", "months", "days")) if not vocabulary.chinese else "categories",
         rng.randint(2, 7),
     )
     top = rng.choice((10, 20, 50, 100, 100, 500, 999))
     amounts = rng.sample(range(max(1, top // 12), top + 1), len(names))
     amounts = [amount + top // 8 if amount == max(amounts) else amount for amount in amounts]
+    if vocabulary.split == "train" and rng.random() < 0.3:  # an average that is a whole number
+        amounts[amounts.index(max(amounts))] += -sum(amounts) % len(amounts)
     return (vocabulary.pick("titles") if rng.random() < 0.6 else ""), list(zip(names, amounts, strict=True))
 
 
@@ -77,6 +90,10 @@ def standing(title: str, bars: Bars, vocabulary: Vocabulary, values: Where) -> S
         sheet.write(middle, floor + 0.25 * body.size, name, body, ink, side="middle")
         if values == "outside" or (values == "inside" and floor - head < 1.6 * body.size):
             sheet.write(middle, head - 1.3 * body.size, str(value), body, ink, side="middle")
+        elif values == "tag":
+            _tag(sheet, middle, head - 1.45 * body.size, str(value), _Look(body, ink, _on(ink)))
+        elif values == "foot":
+            _at_foot(sheet, middle, (head, floor), str(value), _Look(body, ink, _on(fill)))
         elif values == "inside":
             sheet.write(middle, head + 0.15 * body.size, str(value), body, _on(fill), side="middle")
     sheet.rule((left, floor), (left + step * len(bars), floor), ink, 2)
@@ -100,9 +117,37 @@ def lying(title: str, bars: Bars, vocabulary: Vocabulary, values: Where) -> Shee
         sheet.write(left - 0.4 * body.size, text, name, body, ink, side="right")
         if values == "outside":
             sheet.write(end + 0.35 * body.size, text, str(value), body, ink)
+        elif values != "nowhere":
+            _along(sheet, (left, end), text, str(value), _Look(body, ink, _on(fill), first=values == "foot"))
         y += step
     sheet.rule((left, y - len(bars) * step), (left, y), ink, 2)
     return sheet
+
+
+def _tag(sheet: Sheet, middle: float, top: float, value: str, look: _Look) -> None:
+    """A value on a little plate of the ink's colour."""
+    size, half = look.body.size, look.body.width(value) / 2 + 0.2 * look.body.size
+    sheet.draw("rectangle", ((middle - half, top), (middle + half, top + 1.3 * size)), look.ink)
+    sheet.write(middle, top + 0.02 * size, value, look.body, look.on_fill, side="middle")
+
+
+def _at_foot(sheet: Sheet, middle: float, ends: tuple[float, float], value: str, look: _Look) -> None:
+    """In a standing bar, low; above it where it is too short."""
+    (head, floor), size = ends, look.body.size
+    low = floor - head < 1.6 * size
+    y, ink = (head - 1.3 * size, look.ink) if low else (floor - 1.45 * size, look.on_fill)
+    sheet.write(middle, y, value, look.body, ink, side="middle")
+
+
+def _along(sheet: Sheet, ends: tuple[float, float], y: float, value: str, look: _Look) -> None:
+    """In a lying bar, at its beginning or its end; behind it where it is too short."""
+    (left, right), gap = ends, 0.35 * look.body.size
+    if right - left < look.body.width(value) + 2.3 * gap:
+        sheet.write(right + gap, y, value, look.body, look.ink)
+    elif look.first:
+        sheet.write(left + gap, y, value, look.body, look.on_fill)
+    else:
+        sheet.write(right - gap, y, value, look.body, look.on_fill, side="right")
 
 
 def _levels(sheet: Sheet, across: tuple[float, float], down: tuple[float, float], paper: Triple, rng: Random) -> None:
@@ -122,7 +167,8 @@ def asked(title: str, bars: Bars, asker: Asker, rng: Random, *, valued: bool) ->
     high, low = max(bars, key=lambda bar: bar[1]), min(bars, key=lambda bar: bar[1])
     turns = [asker.turn("rows", str(len(bars)), ask="bars"), _caption(bars, high, asker, valued=valued)]
     turns += [asker.turn("title", title)] if title else []
-    turns += [asker.turn("highest", high[0]) for _ in range(2)] + [asker.turn("lowest", low[0])]
+    walks = ["\n".join(steps.extreme(bars, greatest=greatest)[0]) if valued else "" for greatest in (True, False)]
+    turns += [asker.turn("highest", high[0], walks[0]) for _ in range(2)] + [asker.turn("lowest", low[0], walks[1])]
     turns.append(asker.turn("absent", asker.say("There is no total.", "图中没有合计。"), ask="absent_total"))
     if not valued:
         return turns

@@ -32,7 +32,7 @@ def form(vocabulary: Vocabulary, asker: Asker) -> tuple[Sheet, list[Turn]]:
 
 
 def filled(vocabulary: Vocabulary, count: int) -> list[Field]:
-    labels = vocabulary.several("labels", count)
+    labels = vocabulary.labels("labels", count)
     name = vocabulary.known("labels")[0]
     if name not in labels and vocabulary.rng.random() < 0.5:
         labels[0] = name
@@ -97,10 +97,13 @@ def _inline(title: str, shown: Sequence[Field], vocabulary: Vocabulary, size: in
     if title:
         sheet.write(0, y, title, body.sized(rng.choice((1.0, 1.2, 1.5))))
         y += leading * 1.3
-    ruled = rng.random() < 0.4
+    ruled, plated = rng.random() < 0.4, rng.random() < 0.25
     for label, value in shown:
+        if plated:
+            sheet.draw("rectangle", ((-0.2 * size, y - 0.1 * size), (body.width(label) + 0.2 * size, y + 1.3 * size)), 205)
         sheet.write(0, y, label, body)
-        x = column if style == "columns" else body.width(label) + size * 0.5
+        # Where nothing else parts them, a gap wider than a blank does.
+        x = column if style == "columns" else body.width(label) + size * (0.5 if label.endswith((":", "：")) else 1.2)
         end = sheet.write(x, y, value, hand)
         if ruled:
             sheet.rule((x, y + 1.3 * size), (end + size, y + 1.3 * size), 120)

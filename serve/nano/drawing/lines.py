@@ -9,10 +9,14 @@ from serve.nano.drawing.faces import pen
 from serve.nano.drawing.sheet import Sheet
 
 if TYPE_CHECKING:
+    from random import Random
+
     from serve.nano.drawing.asking import Asker
     from serve.nano.drawing.sheet import Side
     from serve.nano.drawing.vocabulary import Vocabulary
     from serve.nano.sample import Turn
+
+_MARKS = ("- ", "- ", "* ", "> ", "+ ", "• ", "– ", "· ", "# ", "{}. ", "{}. ", "{}) ", "({}) ")  # "{}" counts the lines
 
 
 def lines(vocabulary: Vocabulary, asker: Asker) -> tuple[Sheet, list[Turn]]:
@@ -23,18 +27,30 @@ def lines(vocabulary: Vocabulary, asker: Asker) -> tuple[Sheet, list[Turn]]:
         rng.randint(2, 12 if vocabulary.chinese else 30) if count > 1 else rng.randint(1, 14 if vocabulary.chinese else 36)
     )
     texts = [vocabulary.phrase(rng.randint(max(1, longest // 2), longest)) for _ in range(count)]
-    return _written(texts, vocabulary), asked(texts, asker)
+    return _written(_marked(texts, rng), vocabulary, asker)
+
+
+def _marked(texts: list[str], rng: Random) -> list[str]:
+    """Now and then as a list: every line, or all below the first, has a mark before it."""
+    if rng.random() > 0.3:
+        return texts
+    mark, first = rng.choice(_MARKS), rng.choice((0, 0, 1)) if len(texts) > 1 else 0
+    return [*texts[:first], *(mark.format(number) + text for number, text in enumerate(texts[first:], 1))]
 
 
 def paragraph(vocabulary: Vocabulary, asker: Asker) -> tuple[Sheet, list[Turn]]:
     """Running text, three to ten full lines."""
     rng = vocabulary.rng
     width = rng.randint(8, 16) if vocabulary.chinese else rng.randint(18, 44)
-    texts = [vocabulary.phrase(width) for _ in range(rng.randint(3, 10))]
-    return _written(texts, vocabulary), asked(texts, asker)
+    texts = [vocabulary.phrase(width) for _ in range(rng.randint(3, 10) if rng.random() < 0.75 else rng.randint(8, 18))]
+    return _written(texts, vocabulary, asker)
 
 
-def _written(texts: list[str], vocabulary: Vocabulary) -> Sheet:
+def _written(texts: list[str], vocabulary: Vocabulary, asker: Asker) -> tuple[Sheet, list[Turn]]:
+    return _page(texts, vocabulary), asked(texts, asker)
+
+
+def _page(texts: list[str], vocabulary: Vocabulary) -> Sheet:
     rng, sheet = vocabulary.rng, Sheet()
     body = pen(vocabulary.split, sizes.fitting(texts, rng), rng, chinese=vocabulary.chinese)
     leading = body.size * rng.uniform(1.2, 1.9)

@@ -58,7 +58,7 @@ def asked(purchase: Purchase, rows: list[str], asker: Asker, rng: Random) -> lis
     """`rows` is the whole text, line by line."""
     turns = [asker.turn("transcribe", "\n".join(rows)) for _ in range(3)]
     turns += [*_fields(purchase, asker), *_lookups(purchase, asker, rng)]
-    turns += _reckoned(purchase, asker, rng)
+    turns += reckoned(purchase, asker, rng)
     turns += [record.whole(purchase, asker), record.part(purchase, asker, rng), _caption(purchase, asker)]
     return turns
 
@@ -101,7 +101,7 @@ def _typed(name: str, rng: Random) -> str:
     return name.lower() if rng.random() < 0.3 else name
 
 
-def _reckoned(purchase: Purchase, asker: Asker, rng: Random) -> list[Turn]:
+def reckoned(purchase: Purchase, asker: Asker, rng: Random) -> list[Turn]:
     """What takes steps: sums, change, differences, multiples."""
     turns = [_product(purchase, asker, rng), *_extremes(purchase, asker)]
     if purchase.total is not None:

@@ -86,7 +86,10 @@ def _stamped(bought: Purchase, vocabulary: Vocabulary, *, centred: bool) -> list
                 )
     if bought.order:
         label = vocabulary.pick("order_words")
-        rows.append(Row(label, bought.order) if rng.random() < 0.5 else Row(f"{label} {bought.order}", middle=centred))
+        if rng.random() < 0.35:
+            rows.append(Row(bought.order, middle=centred))
+        else:
+            rows.append(Row(label, bought.order) if rng.random() < 0.5 else Row(f"{label} {bought.order}", middle=centred))
     return rows
 
 
@@ -125,6 +128,7 @@ def _sheet(rows: list[Row], vocabulary: Vocabulary) -> Sheet:
     leading = rng.uniform(1.2, 1.7)
     width = max(body.sized(row.scale).width(row.left) + body.sized(row.scale).width(row.right) + gap * size for row in rows)
     dashed, y = rng.random() < 0.4, 0.0
+    led = rng.choice((1, 2, 3)) if rng.random() < 0.25 else 0
     for row in rows:
         this = (head if row.middle else body).sized(row.scale)
         if row.rule:
@@ -136,6 +140,8 @@ def _sheet(rows: list[Row], vocabulary: Vocabulary) -> Sheet:
             sheet.write(0, y, row.left, this)
         if row.right:
             sheet.write(width, y, row.right, this, side="right")
+        if row.right and led:
+            _leader(sheet, (this.width(row.left), width - this.width(row.right)), y, this.size, led)
         y += leading * this.size
     return sheet
 
@@ -146,3 +152,10 @@ def _rule(sheet: Sheet, y: float, width: float, *, dashed: bool) -> None:
         return
     for x in range(0, int(width), 12):
         sheet.rule((x, y), (min(x + 6, width), y), 60, 2)
+
+
+def _leader(sheet: Sheet, ends: tuple[float, float], top: float, size: int, dot: int) -> None:
+    """Dots that lead from an item to its price, `dot` pixels wide; they are no part of the text."""
+    step, y = max(4, round(size * (0.3 + 0.1 * dot))), top + 0.86 * size
+    for x in range(round(ends[0] + 0.5 * size), round(ends[1] - 0.5 * size), step):
+        sheet.draw("ellipse", ((x, y - dot), (x + dot, y)), 50 * dot)

@@ -32,7 +32,8 @@ LAYOUTS: dict[Split, dict[Layout, float]] = {
         notes.sequence: 4,
         notes.word_problem: 4,
         talk.small_talk: 3,
-        talk.sums: 2,
+        talk.sums: 7,
+        talk.accounts: 9,
     },
     "test": {
         unseen.bullets: 12,

@@ -10,7 +10,7 @@ from serve.nano.drawing.faces import pen
 from serve.nano.drawing.sheet import Sheet
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from random import Random
 
     from serve.nano.drawing.asking import Asker
@@ -27,7 +27,7 @@ def table(vocabulary: Vocabulary, asker: Asker) -> tuple[Sheet, list[Turn]]:
 
 def contents(vocabulary: Vocabulary) -> tuple[list[str], list[list[str]]]:
     rng = vocabulary.rng
-    columns = vocabulary.several("columns", rng.randint(1, 3))
+    columns = vocabulary.labels("columns", rng.randint(1, 3))
     names = _names(vocabulary, rng.randint(2, 7))
     tops = [rng.choice((9, 30, 99, 99, 300, 999)) for _ in columns]
     rows = [[name, *(str(rng.randint(0 if top < 10 else 1, top)) for top in tops)] for name in names]
@@ -37,7 +37,7 @@ def contents(vocabulary: Vocabulary) -> tuple[list[str], list[list[str]]]:
 def _names(vocabulary: Vocabulary, count: int) -> list[str]:
     kind = vocabulary.rng.random()
     if kind < 0.35:
-        return vocabulary.several("categories", count)
+        return vocabulary.labels("categories", count)
     if kind < 0.7:
         return vocabulary.items(count)
     return (
@@ -57,15 +57,31 @@ def _sheet(rows: Sequence[Sequence[str]], vocabulary: Vocabulary) -> Sheet:
     leading = size * rng.uniform(1.3, 2.0)
     sides: tuple[Side, ...] = ("left", "right", "middle")
     places = _places(edges, rng.choice(sides), gap * size / 2)
+    kind = rng.choice(("none", "head", "rows", "all", "all", "zebra", "dark head", "cells", "cells"))
     for index, row in enumerate(rows):
-        _row(sheet, row, index * leading + (leading - 1.2 * size) / 2, body, places)
-    _grid(sheet, rng.choice(("none", "head", "rows", "all", "all", "zebra")), edges, len(rows), leading)
+        top = index * leading + (leading - 1.2 * size) / 2
+        _row(sheet, zip(places, row, strict=True), top, body, 250 if kind == "dark head" and index == 0 else 0)
+    if kind == "cells":
+        _cells(sheet, edges, len(rows), leading, rng)
+    else:
+        _grid(sheet, kind, edges, len(rows), leading)
     return sheet
 
 
-def _row(sheet: Sheet, row: Sequence[str], top: float, body: Pen, places: Sequence[tuple[float, Side]]) -> None:
-    for (x, side), cell in zip(places, row, strict=True):
-        sheet.write(x, top, cell, body, side=side)
+def _row(sheet: Sheet, placed: Iterable[tuple[tuple[float, Side], str]], top: float, body: Pen, ink: int) -> None:
+    for (x, side), cell in placed:
+        sheet.write(x, top, cell, body, ink, side=side)
+
+
+def _cells(sheet: Sheet, edges: Sequence[float], count: int, leading: float, rng: Random) -> None:
+    """Each cell a plate of its own; those of the first row or of the first column may be darker."""
+    light, dark, gap = rng.randint(200, 240), rng.randint(165, 225), rng.choice((1, 2, 3))
+    of_row = rng.random() < 0.5
+    for index in range(count):
+        for column, (left, right) in enumerate(pairwise(edges)):
+            fill = dark if (index == 0 if of_row else column == 0) else light
+            corners = ((left + gap, index * leading + gap), (right - gap, (index + 1) * leading - gap))
+            sheet.draw("rectangle", corners, fill)
 
 
 def _places(edges: Sequence[float], side: Side, gap: float) -> list[tuple[float, Side]]:
@@ -88,6 +104,8 @@ def _grid(sheet: Sheet, kind: str, edges: list[float], count: int, leading: floa
     if kind == "all":
         for edge in edges:
             sheet.rule((edge, 0), (edge, height), 90)
+    if kind == "dark head":
+        sheet.draw("rectangle", ((0, 0), (width, leading)), 60)
     if kind == "head":
         sheet.rule((0, leading), (width, leading), 60, 2)
     sheet.reach(width, height)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from serve.nano.drawing import problems, steps
+from serve.nano.drawing import chart, problems, purchase, steps
 from serve.nano.drawing.corpus import sections
 from serve.nano.sample import Turn
 
@@ -58,6 +59,22 @@ def _typed(ask: str, rng: Random) -> str:
 def sums(vocabulary: Vocabulary, asker: Asker) -> tuple[None, list[Turn]]:
     """Sums, sequences and word problems that are typed, not shown."""
     return None, [_typed_problem(vocabulary, asker) for _ in range(_TURNS)]
+
+
+def accounts(vocabulary: Vocabulary, asker: Asker) -> tuple[None, list[Turn]]:
+    """A typed list of prices or of numbers, and what is to be reckoned from it."""
+    rng = vocabulary.rng
+    if rng.random() < 0.6:
+        bought = purchase.made_up(vocabulary, rng.randint(2, 6), total=False)
+        rows = [f"{name} {bought.form.write(amount)}" for name, amount in bought.items]
+        turns = purchase.reckoned(bought, asker, rng)
+    else:
+        _, bars = chart.contents(vocabulary)
+        rows = [f"{name} {value}" for name, value in bars]
+        turns = [turn for turn in chart.asked("", bars, asker, rng, valued=True) if turn.thought]
+    said = rng.choice(("\n", "\n", ", ", "; ")).join(rows)
+    asks = (replace(turn, ask=rng.choice((f"{said}\n{turn.ask}", f"{turn.ask}\n{said}"))) for turn in turns)
+    return None, rng.sample(list(asks), min(_TURNS, len(turns)))
 
 
 def _typed_problem(vocabulary: Vocabulary, asker: Asker) -> Turn:

@@ -79,6 +79,24 @@ class Vocabulary:
         known = self.known(name)
         return self.rng.sample(known, min(count, len(known)))
 
+    def labels(self, name: str, count: int) -> list[str]:
+        """As `several`; in training many are made up, so that a label's end is seen and not known by heart."""
+        known = self.several(name, count)
+        if self.split == "test" or self.rng.random() < 0.4:
+            return known
+        made = [label if self.rng.random() < 0.5 else self._label() for label in known]
+        return list(dict.fromkeys(made))
+
+    def _label(self) -> str:
+        rng = self.rng
+        if self.chinese:
+            return f"{self.characters(rng.randint(1, 4))}{rng.choice(('', '', '', rng.randint(1, 9), rng.choice('ABC')))}"
+        word = rng.choice((self.invented(), self.pick("words"))).capitalize()
+        ends = ("", "", "no.", "name", "of " + self.pick("words"), self.pick("words"), rng.randint(1, 12), rng.choice("ABCDEF"))
+        return rng.choice(
+            (f"{word} {rng.choice(ends)}".strip(), f"{word} {rng.choice(ends)}".strip(), str(rng.randint(1990, 2035)))
+        )
+
     def word(self) -> str:
         if self.chinese:
             return self.pick("words") if self.rng.random() > _MADE_UP else self.characters(self.rng.randint(1, 5))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def test_the_losses_fall_and_nothing_is_left_out(source: Source) -> None:
-    small = Source(source.draw, source.tokenizer, Budget.of(512), source.alphabet)
+    small = Source(source.draw, source.tokenizer, Budget.of(2_048), source.alphabet)
     learner = Learner(fresh(shape(len(source.tokenizer.vocabulary.pieces)), seed=2), len(source.alphabet))
     before = {name: value.detach().clone() for name, value in learner.named_parameters()}
     optimizer = Optimizer([learner])
