@@ -21,7 +21,7 @@ test: $(ENGINE) $(DEV)  ## the whole suite, on two real engines
 	.venv/bin/python -m pytest
 
 quality: $(ENGINE) $(DEV)  ## what the embedded models get right through the whole stack, into docs/quality.md
-	.venv/bin/python -m pytest tests/quality --quality-page docs/quality.md
+	.venv/bin/python -m pytest tests/quality --quality-page=docs/quality.md
 
 lint: $(ENGINE) $(DEV)
 	.venv/bin/ruff check .

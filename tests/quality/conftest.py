@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tests.quality.asks import Ask
     from tests.quality.figures import Pairs
 
-ASKS, FEW = 660, 120
+ASKS, FEW = 1_000, 120
 AT_ONCE = 32
 
 
