@@ -107,5 +107,5 @@ class Feed(IterableDataset[dict[str, torch.Tensor]]):  # type: ignore[misc]  # t
 
 def loader(feed: Feed, workers: int) -> DataLoader[dict[str, Tensor]]:
     """Without workers this process draws."""
-    ahead = {"prefetch_factor": 2, "multiprocessing_context": "fork"} if workers else {}
+    ahead = {"prefetch_factor": 2, "multiprocessing_context": "fork", "in_order": False} if workers else {}
     return DataLoader(feed, batch_size=None, num_workers=workers, pin_memory=torch.cuda.is_available(), **ahead)

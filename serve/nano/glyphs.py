@@ -49,13 +49,14 @@ class GlyphHead(nn.Module):  # type: ignore[misc]  # torch is untyped here
         patch, cell = glyphs[:, 0].clamp(min=0).long(), glyphs[:, 1].clamp(min=0).long()
         character = torch.where(real, glyphs[:, 2].long(), -100)
         by_patch = self.patch_reader(seen.patches[patch] + self.patch_place(cell))
+        count = real.sum().clamp(min=1)  # a step may be text alone
         in_token = patch % _PATCHES_PER_TOKEN * CELLS + cell
         by_token = self.token_reader(seen.tokens[patch // _PATCHES_PER_TOKEN] + self.token_place(in_token))
         return GlyphLosses(
             self._where_loss(seen.patches, patch * CELLS + cell, real),
-            functional.cross_entropy(by_patch.float(), character),
-            functional.cross_entropy(by_token.float(), character),
-            (by_token.argmax(-1) == character).sum() / real.sum(),
+            functional.cross_entropy(by_patch.float(), character, reduction="sum") / count,
+            functional.cross_entropy(by_token.float(), character, reduction="sum") / count,
+            (by_token.argmax(-1) == character).sum() / count,
         )
 
     def _where_loss(self, patches: Tensor, cells: Tensor, real: Tensor) -> Tensor:

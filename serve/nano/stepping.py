@@ -36,6 +36,7 @@ class Stepper:
         self._held: dict[str, Tensor] = {}
         self._losses: Losses | None = None
         self._graph: torch.cuda.CUDAGraph | None = None
+        self._side: torch.cuda.Stream | None = None
         self._ends: list[torch.cuda.Event] = []
         self._steps = 0
 
@@ -86,8 +87,8 @@ class Stepper:
             self._graph, self._losses = graph, losses
 
     def _aside(self) -> Losses:
-        """On a stream of its own, as what is to be captured must have run before."""
-        stream = torch.cuda.Stream()
+        """On a stream of its own, as what is to be captured must have run before. Always the same: each has memory of its own."""
+        self._side = stream = self._side or torch.cuda.Stream()
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):
             losses = self._whole(self._held)

@@ -144,10 +144,11 @@ def main() -> int:
 
 
 def _worded(draw: Draw) -> Iterator[str]:
-    """What is said in words: asks, and the answers that are not read off a picture."""
+    """What is said in words: asks, typed lists left out, and the answers that are not read off a picture."""
     for seed in range(_WORDED_SAMPLES):
         for turn in draw(seed, "train").turns:
-            yield turn.ask
+            if "\n" not in turn.ask:
+                yield turn.ask
             if turn.kind in WORDED:
                 yield turn.answer
 

@@ -197,6 +197,5 @@ def _average(bars: Bars, asker: Asker) -> list[Turn]:
     if total % len(numbers):
         return []
     mean = total // len(numbers)
-    read = [f"{name} {value}" for name, value in bars]
-    thought = [*read, *steps.running_sum(numbers), f"{total} / {len(numbers)} = {mean}", steps.multiply(len(numbers), mean)]
+    thought = [*steps.running_sum(bars), f"{total} / {len(numbers)} = {mean}", steps.multiply(len(numbers), mean)]
     return [asker.turn("average", str(mean), "\n".join(thought))]

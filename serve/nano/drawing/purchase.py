@@ -118,19 +118,15 @@ def _listed(items: tuple[tuple[str, int], ...], places: int) -> list[str]:
     return [f"{name} {steps.written(amount, places)}" for name, amount in items]
 
 
-def _sum_steps(items: tuple[tuple[str, int], ...], places: int) -> list[str]:
-    return [*_listed(items, places), *steps.running_sum([amount for _, amount in items], places)]
-
-
 def _sum_all(purchase: Purchase, asker: Asker) -> Turn:
-    thought = "\n".join(_sum_steps(purchase.items, purchase.form.places))
+    thought = "\n".join(steps.running_sum(purchase.items, purchase.form.places))
     return asker.turn("sum", purchase.form.write(purchase.sum), thought, ask="sum_all")
 
 
 def _left_over(purchase: Purchase, asker: Asker, rng: Random) -> Turn:
     form, cost = purchase.form, purchase.sum
     note = values.note(rng, form, cost)
-    thought = [*_sum_steps(purchase.items, form.places), steps.subtract(note, cost, form.places)]
+    thought = [*steps.running_sum(purchase.items, form.places), steps.subtract(note, cost, form.places)]
     return asker.turn(
         "change",
         form.write(note - cost),
@@ -149,7 +145,7 @@ def _change(purchase: Purchase, asker: Asker, rng: Random) -> Turn:
 
 def _pair(purchase: Purchase, asker: Asker, rng: Random) -> Turn:
     (a, first), (b, second) = pair = tuple(rng.sample(purchase.items, 2))
-    thought = "\n".join(_sum_steps(pair, purchase.form.places))
+    thought = "\n".join(steps.running_sum(pair, purchase.form.places))
     return asker.turn("sum", purchase.form.write(first + second), thought, a=_typed(a, rng), b=_typed(b, rng))
 
 
@@ -157,7 +153,7 @@ def _change_of_pair(purchase: Purchase, asker: Asker, rng: Random) -> Turn:
     form = purchase.form
     (a, first), (b, second) = pair = tuple(rng.sample(purchase.items, 2))
     note = values.note(rng, form, first + second)
-    thought = [*_sum_steps(pair, form.places), steps.subtract(note, first + second, form.places)]
+    thought = [*steps.running_sum(pair, form.places), steps.subtract(note, first + second, form.places)]
     slots = {"a": _typed(a, rng), "b": _typed(b, rng), "note": values.note_written(rng, form, note)}
     return asker.turn("change", form.write(note - first - second), "\n".join(thought), ask="change_items", **slots)
 

@@ -19,7 +19,7 @@ def written(amount: int, places: int = 0, digits: int = 1) -> str:
 
 
 def add(a: int, b: int, places: int = 0) -> str:
-    """`12.50 + 03.75: 0+5=5, 5+7=12, 1+2+3=6, 1+0=1 -> 16.25`; a carried 1 stands first in its column."""
+    """`12.50 + 03.75: 0+5=5 5+7=12 1+2+3=6 1+0=1 -> 16.25`; a carried 1 stands first in its column."""
     digits = max(len(str(a)), len(str(b)), places + 1)
     columns, carry = [], 0
     for above, below in _columns(a, b, digits):
@@ -30,7 +30,7 @@ def add(a: int, b: int, places: int = 0) -> str:
 
 
 def subtract(a: int, b: int, places: int = 0) -> str:
-    """`20.00 - 15.75: 10-5=5, 10-7-1=2, 10-5-1=4, 2-1-1=0 -> 4.25`; a borrowed ten stands before its digit. `a` is not below `b`."""
+    """`20.00 - 15.75: 10-5=5 10-7-1=2 10-5-1=4 2-1-1=0 -> 4.25`; a borrowed ten stands before its digit. `a` is not below `b`."""
     digits = max(len(str(a)), places + 1)
     columns, borrowed = [], 0
     for above, below in _columns(a, b, digits):
@@ -42,7 +42,7 @@ def subtract(a: int, b: int, places: int = 0) -> str:
 
 
 def multiply(times: int, amount: int, places: int = 0) -> str:
-    """`4 * 3.75: 4*5=20, 2+4*7=30, 3+4*3=15 -> 15.00`; `times` has one digit."""
+    """`4 * 3.75: 4*5=20 2+4*7=30 3+4*3=15 -> 15.00`; `times` has one digit."""
     columns, carry = [], 0
     for digit in reversed(written(amount, 0, places + 1)):
         total = carry + times * int(digit)
@@ -57,14 +57,15 @@ def _columns(a: int, b: int, digits: int) -> list[tuple[int, int]]:
 
 
 def _line(sum_: str, columns: list[str], result: str) -> str:
-    return f"{sum_}: {', '.join(columns)} -> {result}"
+    return f"{sum_}: {' '.join(columns)} -> {result}"
 
 
-def running_sum(amounts: Sequence[int], places: int = 0) -> list[str]:
-    """One addition a line."""
-    lines, total = [], amounts[0]
-    for amount in amounts[1:]:
-        lines.append(add(total, amount, places))
+def running_sum(named: Sequence[tuple[str, int]], places: int = 0) -> list[str]:
+    """Each value is read off where it is added: what is to be added stands in the line above, and so it is learnt sooner."""
+    (name, total), *rest = named
+    lines = [f"{name} {written(total, places)}"]
+    for other, amount in rest:
+        lines += [f"{other} {written(amount, places)}", add(total, amount, places)]
         total += amount
     return lines
 

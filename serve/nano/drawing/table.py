@@ -136,9 +136,8 @@ def _caption(header: list[str], rows: list[list[str]], asker: Asker) -> str:
 
 def reckoned(named: list[tuple[str, int]], column: str, asker: Asker, rng: Random) -> list[Turn]:
     """Sums and differences along one column of values."""
-    read = [f"{name} {value}" for name, value in named]
     numbers = [value for _, value in named]
-    total = "\n".join([*read, *steps.running_sum(numbers)])
+    total = "\n".join(steps.running_sum(named))
     ask = {"ask": "sum_column", "column": column} if column else {"ask": "sum_all"}
     turns = [asker.turn("sum", str(sum(numbers)), total, **ask)] if len(named) > 1 else []
     if len(named) > 1:

