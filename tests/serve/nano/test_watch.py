@@ -51,7 +51,7 @@ def test_weights_are_taken_back_when_a_loss_is_no_number(learner: nn.Module, wat
 def test_what_is_saved_is_what_was_learnt(learner: nn.Module, watched: Watch, tmp_path: Path) -> None:
     watched.begin("base", 0.0)
     with torch.no_grad():
-        learner[0].bias.fill_(3.0)  # type: ignore[index]
+        learner[0].bias.fill_(3.0)
     watched.look(_losses(1.0), "instruct", 0.25)
     saved = load(tmp_path / LATEST)
     assert (saved.stage, saved.part) == ("instruct", 0.25)
