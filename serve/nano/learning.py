@@ -9,7 +9,7 @@ from torch import nn
 from torch.nn import functional
 
 from serve.nano.glyphs import GlyphHead
-from serve.nano.packed import say, see
+from serve.nano.packed import as_fp8, say, see
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,7 +46,8 @@ class Learner(nn.Module):  # type: ignore[misc]  # torch is untyped here
 
     def forward(self, step: Mapping[str, Tensor]) -> Losses:
         seen = see(self.model, step)
-        hidden = say(self.model, seen, step)
+        # Duet keeps KV in FP8 where it can: the model learns to read what that leaves.
+        hidden = say(self.model, seen, step, cached=as_fp8)
         logits = self.model.lm_head(hidden[step["before_answers"]]).float()
         targets, weights = step["targets"].long(), step["weights"]
         each = functional.cross_entropy(logits, targets, reduction="none")

@@ -15,10 +15,23 @@ from serve.nano.packing import MAX_PICTURE, MAX_SPOKEN
 from serve.nano.patches import PATCH_BYTES
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from torch import Tensor, nn
     from transformers import Qwen3VLForConditionalGeneration
+
+
+_LARGEST = torch.finfo(torch.float8_e4m3fn).max  # what is larger would become NaN
+
+
+def _exact(kept: Tensor) -> Tensor:
+    return kept
+
+
+def as_fp8(kept: Tensor) -> Tensor:
+    """`kept` as an FP8 KV cache returns it (e4m3, scale 1). Its gradient passes as if nothing were rounded."""
+    rounded = kept.detach().clamp(-_LARGEST, _LARGEST).to(torch.float8_e4m3fn).to(kept.dtype)
+    return kept + (rounded - kept).detach()
 
 
 class Seen(NamedTuple):
@@ -43,15 +56,24 @@ def see(model: Qwen3VLForConditionalGeneration, step: Mapping[str, Tensor]) -> S
     return Seen(x, tower.merger(x), levels)
 
 
-def say(model: Qwen3VLForConditionalGeneration, seen: Seen, step: Mapping[str, Tensor]) -> Tensor:
-    """The language model's last hidden states, (tokens, hidden). `visual` picks a visual token, or the one after them all."""
+def say(
+    model: Qwen3VLForConditionalGeneration,
+    seen: Seen,
+    step: Mapping[str, Tensor],
+    *,
+    cached: Callable[[Tensor], Tensor] = _exact,
+) -> Tensor:
+    """The language model's last hidden states, (tokens, hidden). `visual` picks a visual token, or the one after them all.
+
+    `cached` is what becomes of keys and values in the KV cache.
+    """
     language = model.model.language_model
     visual = step["visual"]
     is_text = (visual == len(seen.tokens)).unsqueeze(-1)
     x = torch.where(is_text, language.embed_tokens(step["ids"]).to(seen.tokens.dtype), _pick(seen.tokens, visual))
     turns = _text_turns(language, step["positions"])
     for index, layer in enumerate(language.layers):
-        x = x + _listen(layer.self_attn, layer.input_layernorm(x), turns, step["spoken_ends"])
+        x = x + _listen(layer.self_attn, layer.input_layernorm(x), turns, step["spoken_ends"], cached)
         x = x + layer.mlp(layer.post_attention_layernorm(x))
         if index < len(seen.levels):
             x = x + _pick(seen.levels[index], visual)
@@ -126,13 +148,16 @@ def _look(attention: nn.Module, x: Tensor, turns: tuple[Tensor, Tensor], ends: T
     return out
 
 
-def _listen(attention: nn.Module, x: Tensor, turns: tuple[Tensor, Tensor], ends: Tensor) -> Tensor:
+def _listen(
+    attention: nn.Module, x: Tensor, turns: tuple[Tensor, Tensor], ends: Tensor, cached: Callable[[Tensor], Tensor]
+) -> Tensor:
     def heads(projection: nn.Module) -> Tensor:
         return projection(x).view(len(x), -1, attention.head_dim)
 
     query = attention.q_norm(heads(attention.q_proj))
     key = attention.k_norm(heads(attention.k_proj))
-    key, value = (_repeat(each, attention.num_key_value_groups) for each in (_turn(key, turns), heads(attention.v_proj)))
+    kept = (cached(_turn(key, turns)), cached(heads(attention.v_proj)))
+    key, value = (_repeat(each, attention.num_key_value_groups) for each in kept)
     told = attend(_turn(query, turns), key, value, ends, MAX_SPOKEN, causal=True)
     out: Tensor = attention.o_proj(told.flatten(1))
     return out

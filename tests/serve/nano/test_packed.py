@@ -10,7 +10,7 @@ from PIL import Image
 from transformers import AutoProcessor
 
 from serve.nano.dialogue import Dialogue, dialogues, prompt
-from serve.nano.packed import say, see
+from serve.nano.packed import as_fp8, say, see
 from serve.nano.packing import packs
 from serve.nano.patches import cut
 from serve.nano.reading import Reading, read
@@ -101,3 +101,12 @@ def test_a_step_has_one_shape_and_loses_nothing(source: Source) -> None:
     assert len({tuple((name, array.shape) for name, array in step.items()) for step in steps}) == 1
     answers = sum(spoken.answer for reading in readings for spoken in reading.spoken)
     assert sum(int((step["weights"] > 0).sum()) for step in steps) == answers
+
+
+def test_what_an_fp8_cache_keeps_is_rounded_and_still_learnt() -> None:
+    kept = torch.tensor([1.0, 1.07, 500.0, -0.3], requires_grad=True)
+    rounded = as_fp8(kept)
+    rounded.sum().backward()  # type: ignore[no-untyped-call]  # torch is untyped here
+    assert rounded.tolist() == [1.0, 1.125, 448.0, -0.3125]
+    assert kept.grad is not None
+    assert kept.grad.tolist() == [1.0] * 4
