@@ -150,7 +150,7 @@ class Proxy:
         self._metrics.decisions(decision.pool, decision.reason, decision.stage).inc()
         self._metrics.images(decision.pool).inc(view.images)
         if decision.stage != "client":
-            self._metrics.score.observe(decision.score)
+            self._metrics.score(decision.pool).observe(decision.score)
 
     async def _try_replicas(self, journey: Journey, decision: Decision, view: View, body: bytes | bytearray) -> None:
         """One attempt at a time, until a replica answers or none is left. A failure raised here left nothing with the client."""

@@ -63,6 +63,21 @@ def test_what_spoke_can_be_told() -> None:
     assert [abs(weight) for _, weight in spoken] == sorted((abs(weight) for _, weight in spoken), reverse=True)
 
 
+@pytest.mark.parametrize(
+    ("text", "pool"),
+    [
+        ("Was steht auf dem Schild?", "instruct"),
+        ("Прочитай текст на картинке", "instruct"),
+        ("この画像の文字を書き起こしてください", "instruct"),
+        ("🙂", "instruct"),
+        ("Un train part à 9h00 à 80 km/h, un autre à 10h00 à 100 km/h. Quand le second rattrape-t-il le premier ?", "thinking"),
+        ("¿Cuántas manzanas quedan si tenía 12 y regalé 5 y compré 8 más?", "thinking"),
+    ],
+)
+def test_other_languages_are_told_by_what_they_share(text: str, pool: str) -> None:
+    assert judge(text).pool == pool
+
+
 def test_the_score_is_on_the_right_side_of_the_threshold() -> None:
     assert score(find_ask("What is the phone number on the sign?")) < 0.2
     assert score(find_ask("How much is left of 50 after 3 notebooks at 4.80 and 2 pens at 1.25?")) > 0.8
