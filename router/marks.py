@@ -51,7 +51,7 @@ FORM = re.compile(
     r"restrict (?:your )?answers?\b|your (?:final )?(?:answer|response|reply) (?:should|must|is to|has to|needs)\b|"
     r"(?:do )?not (?:include|add|give|provide|show(?:ing)?|write|use)\b[^.?!\n]{0,20}\b(?:explanations?|text|words|working|else|reasoning|units?)\b|(?:no|without) (?:any )?(?:additional|further|other|extra) (?:text|words|explanations?)|"
     r"(?:you are to |please )?answer (?:all )?(?:the |this |these )?(?:following )?(?:multiple[- ]choice )?questions?(?: below| carefully| with the context given)?(?=[.:\n])|you are to answer the following)"
-    r"[^.?!\n]*(?:\.\d+[^.?!\n]*)*(?:[.!:]+(?=\s|\Z|[\"')])|\n|\Z)"
+    r"[^.?!:\n]{0,160}+(?:\.\d+[^.?!:\n]{0,40}+){0,2}+(?:[.!:]+(?=\s|\Z|[\"')])|\n|\Z)"
     r"|(?:最后|然后|并|且|首先|请)*(?:(?:只|仅|直接)?(?:用|以|按)[^。？?！!\n，,]{0,16}(?:格式|括号|括起来|【】|形式|单位)[^。？?！!\n，,]{0,16}(?:回答|给出|输出|写出|填写|作答|答案|括起来)?|(?:只|仅)(?:需|要)?(?:回答|输出|填写?|写|回复)[^。？?！!\n，,]{0,14}|先(?:给出|写出|提供)[^。？?！!\n，,]{0,8}(?:答案|推理)[^。？?！!\n，,]{0,4}[，,]?再[^。？?！!\n]{0,12}|(?:首先|先)?提供你的推理[^。？?！!\n]{0,60}|(?:答案|结果)(?:保留|精确|四舍五入|用|写成|写在|放在)[^。？?！!\n，,]{0,20})(?:[。！!；;，,\n]|\Z))",
     re.IGNORECASE,
 )
