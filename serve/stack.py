@@ -13,6 +13,7 @@ from serve.errors import ConfigError, EngineDied, ModelNotFound, RouterDied
 from serve.model import locate
 from serve.package import Package, bytecode_env, find
 from serve.plan import plan
+from serve.planning.crowding import crowded
 from serve.planning.descent import descend, way_out
 from serve.planning.names import model_of
 from serve.planning.shortage import shortage
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
 
     from serve.config import DuetConfig
     from serve.memory.card import ModelCard
-    from serve.values import EnginePlan, Hardware, Plan, PoolName
+    from serve.values import EnginePlan, Hardware, Plan, PoolName, Room
 
 ROUTER_START_TIMEOUT_S = 60
 ELSEWHERE = ("vllm", "serve")  # how vLLM is started where it is installed as its makers mean it
@@ -71,7 +72,7 @@ def prepare(
     _check_flags(planned.engines, package, config.serve.cache_dir, say)
     plans = tuple(_locate(each, config.serve.cache_dir, say) for each in planned.engines)
     router = [_router(config, config_file, plans)] if with_router else []
-    starter = _Starter(config, package, tuple(service.name for service in router), plans)
+    starter = _Starter(config, package, tuple(service.name for service in router), plans, planned.rooms)
     ready_url = f"{_router_url(config)}/ready" if with_router else None
     return Stack((*router, *map(starter.service, plans)), plans, ready_url)
 
@@ -197,6 +198,7 @@ class _Starter:
     package: Package
     after: tuple[str, ...]  # services that start before any engine
     plans: tuple[EnginePlan, ...]
+    rooms: tuple[Room, ...]
 
     def service(self, plan: EnginePlan, retries: int | None = None) -> Service:
         """Make the service of one engine; with less memory it may be tried again `retries` times."""
@@ -214,6 +216,7 @@ class _Starter:
             turn=_turn(plan),
             after=(*self.after, *([plan.starts_after] if plan.starts_after else [])),
             stop_stage=1,
+            look=lambda: self._look(plan, left),
             lower=lambda lines: self._lower(plan, left, lines),
         )
 
@@ -230,6 +233,17 @@ class _Starter:
             f"ended for lack of memory: {missing.said}.\n  It starts again with {descent.said} ({often - left + 1} of {often})"
         )
         return Lowered(self.service(descent.plan, left - 1), said)
+
+    def _look(self, plan: EnginePlan, left: int) -> Lowered | None:
+        """Answer for an engine that is about to start: what to start in its place, where others have taken its memory since."""
+        rooms = [room for room in self.rooms if room.gpu in plan.gpus]
+        shortages = [crowded(plan, self.plans, room, hardware.free_bytes(room.gpu)) for room in rooms]
+        missing = max(filter(None, shortages), key=lambda short: short.missing, default=None)
+        descent = descend(plan, missing) if missing else None
+        if missing is None or descent is None:
+            return None
+        said = f"finds less memory than was planned: {missing.said}.\n  It starts with {descent.said}"
+        return Lowered(self.service(descent.plan, left), said)
 
     def _beside(self, plan: EnginePlan) -> list[EnginePlan]:
         return [each for each in self.plans if each.name != plan.name and set(each.gpus) & set(plan.gpus)]
