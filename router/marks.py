@@ -76,3 +76,17 @@ FORM_HINTS = (
     "精确",
 )
 """Parts of words, lower case; without one of them there is no such sentence."""
+GREETING = re.compile(
+    r"\A(?:\s*(?:<image>|(?:hi|hello|hey|good (?:morning|afternoon|evening)|你好|您好|哈喽|早上好)(?: there| all| everyone)?(?=\W)[,!.，！。~\s]*))+",
+    re.IGNORECASE,
+)
+"""What people say before they ask, and the mark that some clients put where the picture is."""
+ASKING_TAGS = frozenset({"question", "problem", "task", "query", "prompt", "exercise", "user"})
+POINTER = re.compile(
+    r"\W*(?:(?:please |can you |could you |now )*(?:answer|solve|respond to|reply to|do|work out|compute|work on|think about)?"
+    r"(?: (?:the|this|these|that|following|quoted|given))*\W*(?:questions?|problems?|exercises?|puzzles?|riddles?|tasks?|it|that|this)?"
+    r"(?: (?:in|between|inside|within) (?:the )?(?:quotes|tags|quotation marks|brackets))?(?: below| above)?"
+    r"|(?:请|请你|帮我)?(?:回答|解答|解决|做|解|算|答)?(?:一下)?(?:下面|以下|下列|这|引号[中里内]的?|标签[中里内]的?|该)?(?:一?[道个]|的)?(?:问题|题目|题)?)\W*",
+    re.IGNORECASE,
+)
+"""Words that only point at the quoted or tagged text as the thing to do."""

@@ -142,7 +142,7 @@ class Proxy:
         journey.view = view = read_view(journey.endpoint, body)
         journey.decision = decision = decide(view, journey.scope["headers"], self._names, self._policy)
         if decision.in_doubt and self._policy.doubt == "ask" and journey.endpoint == "chat_completions":
-            journey.decision, journey.prefers = await self._adviser.advise(decision, body, next(self._turn))
+            journey.decision, journey.prefers = await self._adviser.advise(decision, body)
         self._count(journey.decision, view)
         await self._try_replicas(journey, journey.decision, view, body)
 
