@@ -109,10 +109,14 @@ def _without_form(text: str) -> tuple[str, str]:
 def _without_options(text: str) -> tuple[str, str]:
     """The stem and the options; a last line that is no option belongs to the stem."""
     second = marks.SECOND_OPTION.search(text)
-    firsts = [found.end() for found in marks.FIRST_OPTION.finditer(text, 0, second.start() + 1)] if second else []
+    firsts = (
+        [found.start(found.lastindex or 0) for found in marks.FIRST_OPTION.finditer(text, 0, second.start() + 1)]
+        if second
+        else []
+    )
     if not firsts:
         return text, ""
-    start = max(text.rfind("A", 0, firsts[-1]), 1)
+    start = max(firsts[-1], 1)
     start -= text[start - 1] in "(（"  # noqa: RUF001 - Chinese writes full-width marks
     stem, options = text[:start], text[start:]
     above, newline, last = options.rpartition("\n")

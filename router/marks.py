@@ -32,7 +32,7 @@ INSTRUCTION = re.compile(
 """An opening that says what to do with what follows."""
 QUOTED = re.compile(r"[“「『]([^“「『”」』]{10,600})[”」』]|\"([^\"]{16,600}?)\"|《[^》\n]{1,40}》")
 """Words in quotes that are long enough to be material; titles."""
-OPTION = re.compile(r"(?:^|\s)[(（]?[A-H]\s?[)）.．、:：]")
+OPTION = re.compile(r"(?:^|\s)[(（]?(?:[A-H]\s?[)）.．、:：]|[a-h]\s?[)）])")
 """The start of a line that is an answer option."""
 TEXT_FOLLOWS = re.compile(
     r"\A[^\n。.!！？?]{0,60}(?:(?:以下|下面|下列|如下|给定|这)[^\n。.]{0,12}(?:文本|文章|句子|段落|短文|短评|对话|文段|文字|故事|段话|评论|新闻|材料|邮件|描述|介绍|单词|词语|内容)"
@@ -42,8 +42,8 @@ TEXT_FOLLOWS = re.compile(
 """A short instruction that names the text which follows it."""
 SENTENCE = re.compile(r"[^\n。！？!?；;.]*(?:[。！？!?；;]+|\.(?!\s|\Z)|\.|\n+|\Z)")
 TAG = re.compile(r"<([a-z]+)>")
-FIRST_OPTION = re.compile(r"(?:^|[\s(（?？:：。])[(（]?A\s?[)）.．、:：]")
-SECOND_OPTION = re.compile(r"(?:\s|[;；,，。)）])[(（]?B\s?[)）.．、:：]")
+FIRST_OPTION = re.compile(r"(?:^|[\s(（?？:：。])[(（]?(?:(A)\s?[)）.．、:：]|(a)\s?[)）])")
+SECOND_OPTION = re.compile(r"(?:\s|[;；,，。)）])[(（]?(?:B\s?[)）.．、:：]|b\s?[)）])")
 FORM = re.compile(
     r"(?:(?<=[.!?。！？\n:：)）,])|\A)[ \t\"'(]*(?:(?:and |then |finally,? |please )*(?:"
     r"(?:only |just )?(?:reply|respond|answer)(?: only| just)? (?:with|in|using|by|yes|only)\b|answers? (?:only|in)\b|"
