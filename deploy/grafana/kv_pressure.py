@@ -190,8 +190,8 @@ def traffic_panels() -> list[Json]:
         ),
         graph(
             "How likely requests need thinking",
-            "of the requests that were decided by what they ask, by the pool that got them. Medians that come together at the "
-            "threshold: the router is guessing; look at what is asked.",
+            "duet_router_decision_score of the requests that were decided by what they ask, by the pool that got them. "
+            "Medians that come together at the threshold: the router is guessing; look at what is asked.",
             "percentunit",
             *(
                 target(quantile(share, "duet_router_decision_score", ROUTER), f"{{{{pool}}}} {name}")
