@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 def crowded(plan: EnginePlan, engines: Sequence[EnginePlan], room: Room, free: int) -> Shortage | None:
     """What `plan` has to do without on the GPU of `room`, of which `free` bytes are free now; `None` while the plan holds.
 
-    `engines` are all in the order of their starts. Small changes are what the reserve is for; once it is gone, it is made whole.
+    `engines` are all as they were planned, in the order of their starts; `plan` may have been lowered since. Small changes are what
+    the reserve is for; once it is gone, it is made whole.
     """
-    before = True
-    needed = 0
-    for each in engines:
-        before = before and each.name != plan.name
-        if room.gpu in each.gpus and each.budget:
-            needed += each.budget.encoder + each.budget.slack if before else each.budget.total
+    names = [each.name for each in engines]
+    ahead, behind = engines[: names.index(plan.name)], engines[names.index(plan.name) + 1 :]
+    running = sum(each.budget.encoder + each.budget.slack for each in ahead if each.budget and room.gpu in each.gpus)
+    to_start = sum(each.budget.total for each in (plan, *behind) if each.budget and room.gpu in each.gpus)
+    needed = running + to_start
     if not plan.budget or free >= needed:
         return None
     counted = needed + room.reserve

@@ -51,3 +51,5 @@ def test_what_others_took_since_is_taken_from_the_kv_cache_and_the_reserve_is_wh
     assert lowered.plan.budget
     assert lowered.plan.budget.kv_tokens >= lowered.plan.settings.max_model_len
     assert instruct.budget.total + lowered.plan.budget.total + taken + room.reserve <= room.free
+    again = crowded(lowered.plan, both_on_24_gb.engines, room, room.free - idle(both_on_24_gb) - taken)
+    assert again is None, "what was lowered once fits, and is not lowered again when it has to start again"
