@@ -25,6 +25,7 @@ from router.line import LINE
 from router.metrics import Metrics
 from router.names import Names
 from router.proxy import Proxy
+from router.scorer import weights
 from router.upstream import Upstream
 from router.values import PATHS, POOLS
 from router.view import read_view
@@ -56,6 +57,7 @@ def build(config: RouterConfig) -> ASGIApp:
             await watch.first_look()
             watching = asyncio.create_task(watch.run())
             front.proxy = Proxy(config.router, fleet, names, upstream, metrics)
+            weights()  # the first decision need not wait for them, and the collector need not look at them
             _spare_the_collector()
             yield
             await asyncio.sleep(

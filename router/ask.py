@@ -59,7 +59,7 @@ class _Split(NamedTuple):
 def find_ask(text: str) -> Ask:
     """Where `text` asks, of any length; the empty text asks nothing. Time grows with the length up to `LIMIT`, not beyond."""
     length = len(text)
-    text, preface = _without_preface(_ends(text.strip()))
+    text, preface = _without_preface(_without_greeting(_ends(text.strip()).replace("’", "'")))  # noqa: RUF001 - the typographic one
     text, code = _without_code(text)
     text, form = _without_form(text)
     text, options = _without_options(text)
@@ -70,6 +70,13 @@ def find_ask(text: str) -> Ask:
 
 def _ends(text: str) -> str:
     return text if len(text) <= LIMIT else f"{text[: LIMIT // 2]}\n{text[-LIMIT // 2 :]}"
+
+
+def _without_greeting(text: str) -> str:
+    """A greeting and a mark for the picture say nothing about what is asked, unless there is nothing else."""
+    found = marks.GREETING.match(text)
+    left = text[found.end() :] if found else text
+    return left if len(left.encode()) >= LEAST_LEFT else text
 
 
 def _without_preface(text: str) -> tuple[str, str]:
@@ -102,10 +109,14 @@ def _without_form(text: str) -> tuple[str, str]:
 def _without_options(text: str) -> tuple[str, str]:
     """The stem and the options; a last line that is no option belongs to the stem."""
     second = marks.SECOND_OPTION.search(text)
-    firsts = [found.end() for found in marks.FIRST_OPTION.finditer(text, 0, second.start() + 1)] if second else []
+    firsts = (
+        [found.start(found.lastindex or 0) for found in marks.FIRST_OPTION.finditer(text, 0, second.start() + 1)]
+        if second
+        else []
+    )
     if not firsts:
         return text, ""
-    start = max(text.rfind("A", 0, firsts[-1]), 1)
+    start = max(firsts[-1], 1)
     start -= text[start - 1] in "(（"  # noqa: RUF001 - Chinese writes full-width marks
     stem, options = text[:start], text[start:]
     above, newline, last = options.rpartition("\n")
@@ -113,12 +124,21 @@ def _without_options(text: str) -> tuple[str, str]:
 
 
 def _without_quotes(text: str) -> tuple[str, str]:
+    """The text with a mark for what is quoted; what is quoted is the ask itself where the rest only points at it."""
     tag = marks.TAG.search(text)
     end = text.find(f"</{tag[1]}>", tag.end()) if tag else -1
     if tag and end > 0:
-        return f"{text[: tag.start()]}{_QUOTE_MARK}{text[end + len(tag[0]) + 1 :]}", text[tag.start() : end]
+        before, inner, after = text[: tag.start()], text[tag.end() : end], text[end + len(tag[0]) + 1 :]
+        if tag[1] in marks.ASKING_TAGS or marks.POINTER.fullmatch(f"{before} {after}"):
+            return f"{before}\n{inner.strip()}\n{after}".strip(), ""
+        return f"{before}{_QUOTE_MARK}{after}", text[tag.start() : end]
     found = marks.QUOTED.search(text)
-    return (marks.QUOTED.sub(_QUOTE_MARK, text), found[0]) if found else (text, "")
+    if found is None:
+        return text, ""
+    left = marks.QUOTED.sub(_QUOTE_MARK, text)
+    if marks.POINTER.fullmatch(left.replace(_QUOTE_MARK, " ")):
+        return f"{text[: found.start()]}{(found[1] or found[2] or found[0]).strip()}{text[found.end() :]}", ""
+    return left, found[0]
 
 
 def _short(text: str) -> _Split:

@@ -9,17 +9,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from router.ask import find_ask
-from router.rules import rule_for
+from router.rules import SMALL_TALK, rule_for
 from router.scorer import weigh
 from router.values import Decision, Policy
 
 if TYPE_CHECKING:
     from router.values import PoolName, View
 
-RULED = 0.99
+RULED, NOT_RULED = 0.99, 0.01
 """How sure a rule is, as a probability: rules are kept while they are right on 98 of 100 prompts or more."""
-CLEAR = 0.35
-"""A score further than this from the threshold takes a conversation to the other pool."""
+CLEAR = 0.7
+"""A score further from the threshold than this share of the room on its side takes a conversation to the other pool."""
 FOLLOW_UP_BYTES = 20
 """Shorter asks lean on what was said before ("And the next?"), whatever they score by themselves."""
 DEFAULT = Policy()
@@ -33,7 +33,7 @@ def classify(view: View, policy: Policy = DEFAULT) -> Decision:
         return Decision("instruct", "structured_output", 0.1, "client")
     now = judge(view.text, policy)
     before = _pool_so_far(view, policy)
-    if before in (None, now.pool) or _is_clear(view.text, now, policy):
+    if before is None or (before == now.pool and not now.in_doubt) or _is_clear(view.text, now, policy):
         return now
     return Decision(before, "conversation", now.score, "conversation")
 
@@ -42,10 +42,10 @@ def judge(text: str, policy: Policy = DEFAULT) -> Decision:
     """The pool for an ask that stands alone."""
     ask = find_ask(text)
     if rule := rule_for(ask):
-        return Decision(rule.side, rule.reason, RULED if rule.side == "thinking" else 1 - RULED, "rules")
-    probability, reason = weigh(ask)
-    pool, in_doubt = _pool(probability, policy)
-    return Decision(pool, reason, round(probability, 4), "scorer", in_doubt)
+        return Decision(rule.side, rule.reason, RULED if rule.side == "thinking" else NOT_RULED, "rules")
+    weighed = weigh(ask)
+    pool, in_doubt = _pool(weighed.probability, policy)
+    return Decision(pool, weighed.reason(pool), round(weighed.probability, 4), "scorer", in_doubt)
 
 
 def _pool(score: float, policy: Policy) -> tuple[PoolName, bool]:
@@ -61,17 +61,25 @@ def _by_effort(effort: str) -> Decision:
 
 
 def _pool_so_far(view: View, policy: Policy) -> PoolName | None:
-    """The pool that the conversation was in: it shows in reasoning that came back with the last answer, else in the asks before."""
+    """The pool that the conversation was in: it shows in reasoning that came back with the last answer, else in the asks before.
+
+    The last clear one of those tells, else the first. A greeting tells nothing.
+    """
     if view.thought:
         return "thinking"
-    pool: PoolName | None = None
-    for text in view.earlier:
+    first: PoolName | None = None
+    for text in reversed(view.earlier):
         decision = judge(text, policy)
-        if pool is None or _is_clear(text, decision, policy):
-            pool = decision.pool
-    return pool
+        if decision.reason == SMALL_TALK:
+            continue
+        if _is_clear(text, decision, policy):
+            return decision.pool
+        first = decision.pool
+    return first
 
 
 def _is_clear(text: str, decision: Decision, policy: Policy) -> bool:
-    stands_alone = len(text.encode()) >= FOLLOW_UP_BYTES
-    return decision.stage == "rules" or (stands_alone and abs(decision.score - policy.threshold) > CLEAR)
+    if decision.stage == "rules":
+        return decision.reason != SMALL_TALK
+    room = 1 - policy.threshold if decision.score >= policy.threshold else policy.threshold
+    return len(text.encode()) >= FOLLOW_UP_BYTES and abs(decision.score - policy.threshold) > CLEAR * room

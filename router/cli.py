@@ -13,9 +13,10 @@ from msgspec import Struct
 from router import server
 from router.classify import classify
 from router.config import RouterConfig, load
+from router.decide import policy_of
 from router.errors import ConfigError, DuetError
 from router.explanation import explanation
-from router.values import View
+from router.values import Policy, View
 
 commands = typer.Typer(add_completion=False, no_args_is_help=True, pretty_exceptions_enable=False)
 DEFAULT_CONFIG = Path("duet.yaml")
@@ -56,21 +57,23 @@ def route(
             "--jsonl", help="Rows with `text` and `images` (a count), one JSON object a line; - reads standard input."
         ),
     ] = None,
+    config: ConfigOption = None,
 ) -> None:
     """Print what would be decided: about a prompt, and which features spoke, or about each row of a file. No server is asked."""
     if (text is None) == (jsonl is None):
         raise ConfigError("route takes a prompt, or --jsonl FILE: one of the two")
+    policy = policy_of(_load(config).router.routing)
     if jsonl is None:
-        typer.echo(explanation(sys.stdin.read() if text == "-" else str(text)))
+        typer.echo(explanation(sys.stdin.read() if text == "-" else str(text), policy))
     else:
-        _route_rows(jsonl)
+        _route_rows(jsonl, policy)
 
 
-def _route_rows(jsonl: Path) -> None:
+def _route_rows(jsonl: Path, policy: Policy) -> None:
     lines = sys.stdin.buffer if str(jsonl) == "-" else _open(jsonl)
     for number, line in enumerate(lines, 1):
         if line.strip():
-            sys.stdout.buffer.write(_decide(line, f"{jsonl}:{number}") + b"\n")
+            sys.stdout.buffer.write(_decide(line, f"{jsonl}:{number}", policy) + b"\n")
 
 
 def _open(path: Path) -> list[bytes]:
@@ -80,12 +83,12 @@ def _open(path: Path) -> list[bytes]:
         raise ConfigError(f"--jsonl: {path}: {error.strerror}") from error
 
 
-def _decide(line: bytes, where: str) -> bytes:
+def _decide(line: bytes, where: str, policy: Policy) -> bytes:
     try:
         row = msgspec.json.decode(line, type=Row)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise ConfigError(f"{where}: {error}") from error
-    decision = classify(View(text=row.text, images=row.images))
+    decision = classify(View(text=row.text, images=row.images), policy)
     said = {"pool": decision.pool, "reason": decision.reason, "score": decision.score}
     return msgspec.json.encode(({} if row.id is None else {"id": row.id}) | said)
 

@@ -26,12 +26,17 @@ _ONE_LETTER = {
 
 
 class _Request(Struct):
-    """What of a chat request decides how its prompt begins."""
+    """What of a chat request decides how its prompt begins, and who may find it in the prefix cache (`cache_salt`)."""
 
     messages: msgspec.Raw
     tools: msgspec.Raw = NOTHING
+    documents: msgspec.Raw = NOTHING
+    chat_template: msgspec.Raw = NOTHING
     chat_template_kwargs: msgspec.Raw = NOTHING
     mm_processor_kwargs: msgspec.Raw = NOTHING
+    media_io_kwargs: msgspec.Raw = NOTHING
+    cache_salt: msgspec.Raw = NOTHING
+    priority: msgspec.Raw = NOTHING
 
 
 class _Message(Struct):
@@ -46,12 +51,22 @@ class _Answer(Struct):
     choices: list[_Choice]
 
 
-def question(body: bytes | bytearray, model: str) -> bytes:
-    """The chat request that asks about `body`, itself a chat request with at least one message, under a name that the engine knows."""
-    request = msgspec.json.decode(body, type=_Request)
+def question(body: bytes | bytearray, model: str) -> bytes | None:
+    """The chat request that asks about `body`, under a name that the engine knows; None where `body` is no chat request with a message.
+
+    Tools are part of the prompt, and none may be called: with a choice of its own vLLM would want one.
+    """
+    try:
+        request = msgspec.json.decode(body, type=_Request)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
     messages = bytes(request.messages).rstrip().removesuffix(b"]")
-    request.messages = msgspec.Raw(messages + b"," + _TURN + b"]")
-    return msgspec.json.encode(msgspec.structs.asdict(request) | _ONE_LETTER | {"model": model})
+    if not messages.strip(b"[ \t\r\n"):
+        return None
+    sent = {key: value for key, value in msgspec.structs.asdict(request).items() if value != NOTHING}
+    sent["messages"] = msgspec.Raw(messages + b"," + _TURN + b"]")
+    choice = {"tool_choice": "none"} if "tools" in sent else {}
+    return msgspec.json.encode(sent | _ONE_LETTER | choice | {"model": model})
 
 
 def needs_steps(answer: bytes) -> bool | None:

@@ -31,7 +31,7 @@ def decide(view: View, headers: Iterable[tuple[bytes, bytes]], names: Names, pol
         BadRequest: the header `x-duet-pool` names no pool.
         UnknownModel: no pool answers to the model's name.
     """
-    if asked := next((value for name, value in headers if name == POOL_HEADER), b""):
+    if (asked := next((value for name, value in headers if name == POOL_HEADER), None)) is not None:
         return _explicit(_pool(asked), "header")
     pool = names.pool_of(view.model)
     return classify(view, policy) if pool is None else _explicit(pool, "model")

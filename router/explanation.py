@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from router.ask import Ask
-    from router.values import Decision
+    from router.values import Decision, Policy
 
 WIDTH = 100
 """Characters of the ask that are shown."""
@@ -50,9 +50,9 @@ _COUNTED = re.compile(r"(num|optnum|matnum|mat>)(\d+)")
 _CLASS = re.compile(r"(O?)K:([a-z]+)(\d?)")
 
 
-def explanation(text: str) -> str:
+def explanation(text: str, policy: Policy) -> str:
     """What is decided about `text`, and why, in some twenty lines."""
-    ask, decision = find_ask(text), judge(text)
+    ask, decision = find_ask(text), judge(text, policy)
     return "\n".join([_outcome(decision), *_parts(ask), *_reasons(ask)])
 
 
@@ -63,7 +63,7 @@ def _outcome(decision: Decision) -> str:
 
 def _parts(ask: Ask) -> Iterator[str]:
     yield f"the ask: {_short(' … '.join(part for part in (ask.opening, ask.question) if part))}"
-    for name in ("material", "quoted", "code", "options", "preface"):
+    for name in ("material", "quoted", "code", "options", "preface", "form"):
         if part := getattr(ask, name):
             yield f"set aside as {name}: {_short(part)}"
 
@@ -75,7 +75,7 @@ def _short(text: str) -> str:
 
 def _reasons(ask: Ask) -> Iterator[str]:
     if rule := rule_for(ask):
-        found = rule.pattern.search(ask.question)
+        found = rule.pattern.search(f"{ask.question}\n{ask.form}")
         yield f"the rule {rule.reason} speaks: {_short(found[0]) if found else ''}"
         return
     yield "what spoke, loudest first (log-odds; + for thinking, - for instruct):"

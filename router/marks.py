@@ -32,7 +32,7 @@ INSTRUCTION = re.compile(
 """An opening that says what to do with what follows."""
 QUOTED = re.compile(r"[“「『]([^“「『”」』]{10,600})[”」』]|\"([^\"]{16,600}?)\"|《[^》\n]{1,40}》")
 """Words in quotes that are long enough to be material; titles."""
-OPTION = re.compile(r"(?:^|\s)[(（]?[A-H]\s?[)）.．、:：]")
+OPTION = re.compile(r"(?:^|\s)[(（]?(?:[A-H]\s?[)）.．、:：]|[a-h]\s?[)）])")
 """The start of a line that is an answer option."""
 TEXT_FOLLOWS = re.compile(
     r"\A[^\n。.!！？?]{0,60}(?:(?:以下|下面|下列|如下|给定|这)[^\n。.]{0,12}(?:文本|文章|句子|段落|短文|短评|对话|文段|文字|故事|段话|评论|新闻|材料|邮件|描述|介绍|单词|词语|内容)"
@@ -42,8 +42,8 @@ TEXT_FOLLOWS = re.compile(
 """A short instruction that names the text which follows it."""
 SENTENCE = re.compile(r"[^\n。！？!?；;.]*(?:[。！？!?；;]+|\.(?!\s|\Z)|\.|\n+|\Z)")
 TAG = re.compile(r"<([a-z]+)>")
-FIRST_OPTION = re.compile(r"(?:^|[\s(（?？:：。])[(（]?A\s?[)）.．、:：]")
-SECOND_OPTION = re.compile(r"(?:\s|[;；,，。)）])[(（]?B\s?[)）.．、:：]")
+FIRST_OPTION = re.compile(r"(?:^|[\s(（?？:：。])[(（]?(?:(A)\s?[)）.．、:：]|(a)\s?[)）])")
+SECOND_OPTION = re.compile(r"(?:\s|[;；,，。)）])[(（]?(?:B\s?[)）.．、:：]|b\s?[)）])")
 FORM = re.compile(
     r"(?:(?<=[.!?。！？\n:：)）,])|\A)[ \t\"'(]*(?:(?:and |then |finally,? |please )*(?:"
     r"(?:only |just )?(?:reply|respond|answer)(?: only| just)? (?:with|in|using|by|yes|only)\b|answers? (?:only|in)\b|"
@@ -51,7 +51,7 @@ FORM = re.compile(
     r"restrict (?:your )?answers?\b|your (?:final )?(?:answer|response|reply) (?:should|must|is to|has to|needs)\b|"
     r"(?:do )?not (?:include|add|give|provide|show(?:ing)?|write|use)\b[^.?!\n]{0,20}\b(?:explanations?|text|words|working|else|reasoning|units?)\b|(?:no|without) (?:any )?(?:additional|further|other|extra) (?:text|words|explanations?)|"
     r"(?:you are to |please )?answer (?:all )?(?:the |this |these )?(?:following )?(?:multiple[- ]choice )?questions?(?: below| carefully| with the context given)?(?=[.:\n])|you are to answer the following)"
-    r"[^.?!\n]*(?:\.\d+[^.?!\n]*)*(?:[.!:]+(?=\s|\Z|[\"')])|\n|\Z)"
+    r"[^.?!:\n]{0,160}+(?:\.\d+[^.?!:\n]{0,40}+){0,2}+(?:[.!:]+(?=\s|\Z|[\"')])|\n|\Z)"
     r"|(?:最后|然后|并|且|首先|请)*(?:(?:只|仅|直接)?(?:用|以|按)[^。？?！!\n，,]{0,16}(?:格式|括号|括起来|【】|形式|单位)[^。？?！!\n，,]{0,16}(?:回答|给出|输出|写出|填写|作答|答案|括起来)?|(?:只|仅)(?:需|要)?(?:回答|输出|填写?|写|回复)[^。？?！!\n，,]{0,14}|先(?:给出|写出|提供)[^。？?！!\n，,]{0,8}(?:答案|推理)[^。？?！!\n，,]{0,4}[，,]?再[^。？?！!\n]{0,12}|(?:首先|先)?提供你的推理[^。？?！!\n]{0,60}|(?:答案|结果)(?:保留|精确|四舍五入|用|写成|写在|放在)[^。？?！!\n，,]{0,20})(?:[。！!；;，,\n]|\Z))",
     re.IGNORECASE,
 )
@@ -76,3 +76,17 @@ FORM_HINTS = (
     "精确",
 )
 """Parts of words, lower case; without one of them there is no such sentence."""
+GREETING = re.compile(
+    r"\A(?:\s*(?:<image>|(?:hi|hello|hey|good (?:morning|afternoon|evening)|你好|您好|哈喽|早上好)(?: there| all| everyone)?(?=\W)[,!.，！。~\s]*))+",
+    re.IGNORECASE,
+)
+"""What people say before they ask, and the mark that some clients put where the picture is."""
+ASKING_TAGS = frozenset({"question", "problem", "task", "query", "prompt", "exercise", "user"})
+POINTER = re.compile(
+    r"\W*(?:(?:please |can you |could you |now )*(?:answer|solve|respond to|reply to|do|work out|compute|work on|think about)?"
+    r"(?: (?:the|this|these|that|following|quoted|given))*\W*(?:questions?|problems?|exercises?|puzzles?|riddles?|tasks?|it|that|this)?"
+    r"(?: (?:in|between|inside|within) (?:the )?(?:quotes|tags|quotation marks|brackets))?(?: below| above)?"
+    r"|(?:请|请你|帮我)?(?:回答|解答|解决|做|解|算|答)?(?:一下)?(?:下面|以下|下列|这|引号[中里内]的?|标签[中里内]的?|该)?(?:一?[道个]|的)?(?:问题|题目|题)?)\W*",
+    re.IGNORECASE,
+)
+"""Words that only point at the quoted or tagged text as the thing to do."""

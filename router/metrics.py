@@ -38,12 +38,8 @@ class Metrics:
             "requests", "Requests answered, by HTTP status (499: the client left)", ["pool", "endpoint", "status"]
         )
         self.decisions = self._count("decisions", "Routing decisions", ["pool", "reason", "stage"])
-        self.score = Histogram(
-            "duet_router_decision_score",
-            "How likely a request needs thinking, as the learned scorer sees it",
-            buckets=SCORES,
-            registry=registry,
-        )
+        text = "How likely requests needed thinking, of those that were decided by what they ask; the pool is where they went"
+        self.score = cache(Histogram("duet_router_decision_score", text, ["pool"], buckets=SCORES, registry=registry).labels)
         self.images = self._count("images", "Pictures in the last user turns of requests", ["pool"])
         self.disconnects = self._count("client_disconnects", "Clients that left before their answer ended", ["pool", "phase"])
         self.failures = self._count("upstream_failures", "Attempts at a replica that failed", ["pool", "replica", "kind"])
@@ -71,7 +67,7 @@ class Metrics:
             self.requests(pool, "chat_completions", "200")
             self.duration(pool, "chat_completions")
             self.images(pool)
-            for histogram in (self.first_byte, self.first_reasoning, self.first_answer):
+            for histogram in (self.first_byte, self.first_reasoning, self.first_answer, self.score):
                 histogram(pool)
 
     def refresh(self) -> None:

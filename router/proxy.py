@@ -142,7 +142,7 @@ class Proxy:
         journey.view = view = read_view(journey.endpoint, body)
         journey.decision = decision = decide(view, journey.scope["headers"], self._names, self._policy)
         if decision.in_doubt and self._policy.doubt == "ask" and journey.endpoint == "chat_completions":
-            journey.decision, journey.prefers = await self._adviser.advise(decision, body, next(self._turn))
+            journey.decision, journey.prefers = await self._adviser.advise(decision, body)
         self._count(journey.decision, view)
         await self._try_replicas(journey, journey.decision, view, body)
 
@@ -150,7 +150,7 @@ class Proxy:
         self._metrics.decisions(decision.pool, decision.reason, decision.stage).inc()
         self._metrics.images(decision.pool).inc(view.images)
         if decision.stage != "client":
-            self._metrics.score.observe(decision.score)
+            self._metrics.score(decision.pool).observe(decision.score)
 
     async def _try_replicas(self, journey: Journey, decision: Decision, view: View, body: bytes | bytearray) -> None:
         """One attempt at a time, until a replica answers or none is left. A failure raised here left nothing with the client."""

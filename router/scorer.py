@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from router.ask import Ask
 
 WEIGHTS = "weights.json"
-EVEN = 0.5
-"""The probability at which both pools are as likely right."""
 _CLASS_FEATURES = {f"K:{name}" for name in CLASSES}
 
 
@@ -50,8 +48,14 @@ def read(text: str) -> Weights:
 
 class Weighed(NamedTuple):
     probability: float
-    reason: str
-    """The class of words (`router.lexicon`) that spoke loudest for the outcome, or `wording` when no class did."""
+    classes: dict[str, int]
+    """Class of words (`router.lexicon`) → its weight, > 0 for thinking."""
+
+    def reason(self, pool: str) -> str:
+        """The class that spoke loudest for `pool`, or `wording` when none did."""
+        side = 1 if pool == "thinking" else -1
+        name, weight = max(self.classes.items(), key=lambda pair: (pair[1] * side, pair[0]), default=("", 0))
+        return name if weight * side > 0 else "wording"
 
 
 def score(ask: Ask, model: Weights | None = None) -> float:
@@ -60,18 +64,12 @@ def score(ask: Ask, model: Weights | None = None) -> float:
 
 
 def weigh(ask: Ask, model: Weights | None = None) -> Weighed:
-    """The probability that `ask` wants reasoning, and a code for why."""
+    """The probability that `ask` wants reasoning, and the classes of words that spoke."""
     model = model or weights()
     found = features(ask)
     total = model.bias + sum(map(model.features.get, found, repeat(0)))
-    probability = calibrated(total / model.scale, model)
-    return Weighed(probability, _reason(found, model, 1 if probability >= EVEN else -1))
-
-
-def _reason(found: set[str], model: Weights, side: int) -> str:
-    classes = [(model.features.get(feature, 0) * side, feature) for feature in _CLASS_FEATURES & found]
-    strongest, feature = max(classes, default=(0, ""))
-    return feature.removeprefix("K:") if strongest > 0 else "wording"
+    spoken = {feature.removeprefix("K:"): model.features.get(feature, 0) for feature in _CLASS_FEATURES & found}
+    return Weighed(calibrated(total / model.scale, model), spoken)
 
 
 def calibrated(log_odds: float, model: Weights) -> float:

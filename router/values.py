@@ -20,7 +20,7 @@ AUTO_NAMES = ("auto", "qwen3-vl")
 """Model names that leave the choice of the pool to the router."""
 
 
-EARLIER_TURNS = 8
+EARLIER_TURNS = 32
 
 
 @dataclass(frozen=True, slots=True)

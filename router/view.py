@@ -51,12 +51,15 @@ class _Chat(Struct):
     stream: bool | None = None
     reasoning_effort: str | None = None
     response_format: _ResponseFormat | None = None
+    structured_outputs: msgspec.Raw = NOTHING
 
 
 class _Completion(Struct):
     prompt: str | list[str | int | list[int]] | None = None
     model: str | None = None
     stream: bool | None = None
+    response_format: _ResponseFormat | None = None
+    structured_outputs: msgspec.Raw = NOTHING
 
 
 class _Reasoning(Struct):
@@ -84,6 +87,7 @@ class _Messages(Struct):
     model: str | None = None
     stream: bool | None = None
     thinking: _Thinking | None = None
+    output_config: _TextOptions | None = None
 
 
 def read_view(endpoint: Endpoint, body: bytes | bytearray) -> View:
@@ -97,27 +101,37 @@ def read_view(endpoint: Endpoint, body: bytes | bytearray) -> View:
 
 def _chat(body: bytes | bytearray) -> View:
     ask = _decode(_CHAT, body)
-    structured = ask.response_format is not None and ask.response_format.type != "text"
-    return _view(ask, ask.messages, ask.reasoning_effort, structured=structured)
+    return _view(ask, ask.messages, ask.reasoning_effort, structured=_is_structured(ask))
 
 
 def _completion(body: bytes | bytearray) -> View:
     ask = _decode(_COMPLETION, body)
     prompts = [ask.prompt] if isinstance(ask.prompt, str) else ask.prompt or []
-    return View(ask.model, bool(ask.stream), "\n".join(prompt for prompt in prompts if isinstance(prompt, str)))
+    text = "\n".join(prompt for prompt in prompts if isinstance(prompt, str))
+    return View(ask.model, bool(ask.stream), text, structured=_is_structured(ask))
+
+
+def _is_structured(ask: _Chat | _Completion) -> bool:
+    """Whether the answer must have a given form, OpenAI's way or vLLM's own."""
+    return _is_a_form(ask.response_format) or bytes(ask.structured_outputs) not in EMPTY
+
+
+def _is_a_form(form: _ResponseFormat | None) -> bool:
+    return form is not None and form.type != "text"
 
 
 def _responses(body: bytes | bytearray) -> View:
     ask = _decode(_RESPONSES, body)
     messages = [_Message(content=ask.input)] if isinstance(ask.input, str) else ask.input
-    structured = ask.text is not None and ask.text.format is not None and ask.text.format.type != "text"
+    structured = ask.text is not None and _is_a_form(ask.text.format)
     return _view(ask, messages, ask.reasoning.effort if ask.reasoning else None, structured=structured)
 
 
 def _messages(body: bytes | bytearray) -> View:
     ask = _decode(_MESSAGES, body)
     effort = None if ask.thinking is None else "none" if ask.thinking.type == "disabled" else "high"
-    return _view(ask, ask.messages, effort)
+    structured = ask.output_config is not None and _is_a_form(ask.output_config.format)
+    return _view(ask, ask.messages, effort, structured=structured)
 
 
 def _decode(decoder: msgspec.json.Decoder[T], body: bytes | bytearray) -> T:
@@ -144,22 +158,33 @@ def _view(
 
 
 def _user_turns(messages: list[_Message]) -> Iterator[tuple[str, int]]:
-    """What the user said and how many pictures came with it, the latest turn first. Tool results are nothing that is asked."""
+    """What the user said and how many pictures came with it or after it, the latest turn first. Tool results are nothing that is asked."""
+    images = 0
     for message in reversed(messages):
-        parts = list(_parts(message.content)) if (message.role, message.type) == ("user", "message") else []
+        parts = list(_parts(message.content)) if _is_users(message) else []
+        images += sum(part.type in IMAGE_TYPES for part in parts)
         if text := "\n".join(part.text for part in parts if part.text):
-            yield text, sum(part.type in IMAGE_TYPES for part in parts)
+            yield text, images
+            images = 0
 
 
 def _thought(messages: list[_Message]) -> bool:
     """Whether the last answer in the conversation came with reasoning, in any of the forms in which clients send it back."""
-    for message in reversed(messages):
-        if message.type == "reasoning":
-            return True
-        if message.role == "assistant":
-            said = (bytes(message.reasoning), bytes(message.reasoning_content))
-            return any(text not in EMPTY for text in said) or any(part.type == "thinking" for part in _parts(message.content))
-    return False
+    turn = itertools.dropwhile(_is_users, reversed(messages))
+    return any(map(_has_reasoning, itertools.takewhile(lambda message: not _is_users(message), turn)))
+
+
+def _is_users(message: _Message) -> bool:
+    return (message.role, message.type) == ("user", "message")
+
+
+def _has_reasoning(message: _Message) -> bool:
+    said = (bytes(message.reasoning), bytes(message.reasoning_content))
+    return (
+        message.type == "reasoning"
+        or any(text not in EMPTY for text in said)
+        or any(part.type == "thinking" for part in _parts(message.content))
+    )
 
 
 def _parts(content: str | list[_Part | str] | _Part | None) -> Iterator[_Part]:

@@ -36,6 +36,15 @@ def probe(cuda_visible_devices: str | None, *, with_gpus: bool) -> Hardware:
     return replace(driven, gpus=visible(driven.gpus, cuda_visible_devices))
 
 
+def free_bytes(gpu: Gpu) -> int:
+    """What is free on `gpu` now, as the driver says; what was free before where it says nothing."""
+    try:
+        gpus = _driven(Hardware((), 0, 0)).gpus
+    except PlanError:
+        return gpu.free_bytes
+    return next((each.free_bytes for each in gpus if each.index == gpu.index and each.memory_bytes), gpu.free_bytes)
+
+
 def visible(gpus: Sequence[Gpu], cuda_visible_devices: str | None) -> tuple[Gpu, ...]:
     """Choose GPUs as CUDA does: nothing set means all; numbers and (beginnings of) UUIDs up to the first entry that is neither.
 

@@ -31,12 +31,13 @@ class Service:
     stop_stage: int = 0  # lower ones stop first
     late: type[DuetError] = EngineTimeout  # what it is when the first start takes longer than start_timeout_s
     timeout_key: str = ""  # the key of duet.yaml that sets start_timeout_s, where one does
+    look: Callable[[], Lowered | None] = lambda: None  # asked right before each start until it has been ready once
     lower: Callable[[Sequence[str]], Lowered | str] = lambda _: ""  # asked once it has ended unready, with the lines of its log
 
 
 @dataclass(frozen=True, slots=True)
 class Lowered:
-    """A service that asks for less, to be started in the place of one that ended before it was ready, and what is different about it."""
+    """A service that asks for less, to be started in the place of one that lacks memory, and what is different about it."""
 
     service: Service
     said: str

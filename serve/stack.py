@@ -9,16 +9,15 @@ from typing import TYPE_CHECKING
 
 from serve import cards, flags, hardware, ports, whatif
 from serve.command import command
-from serve.errors import ConfigError, EngineDied, ModelNotFound, RouterDied
+from serve.errors import ConfigError, ModelNotFound, RouterDied
 from serve.model import locate
 from serve.package import Package, bytecode_env, find
 from serve.plan import plan
-from serve.planning.descent import descend, way_out
 from serve.planning.names import model_of
-from serve.planning.shortage import shortage
 from serve.planning.slots import slots
 from serve.report import Preview
-from serve.service import Lowered, Service
+from serve.service import Service
+from serve.starter import Starter
 from serve.values import EMBEDDED, Command
 from serve.wording import engine_line, step_line
 
@@ -71,7 +70,7 @@ def prepare(
     _check_flags(planned.engines, package, config.serve.cache_dir, say)
     plans = tuple(_locate(each, say) for each in planned.engines)
     router = [_router(config, config_file, plans)] if with_router else []
-    starter = _Starter(config, package, tuple(service.name for service in router), plans)
+    starter = Starter(config, package, tuple(service.name for service in router), plans, planned.rooms)
     ready_url = f"{_router_url(config)}/ready" if with_router else None
     return Stack((*router, *map(starter.service, plans)), plans, ready_url)
 
@@ -187,53 +186,3 @@ def _router(config: DuetConfig, config_file: Path | None, plans: Sequence[Engine
         late=RouterDied,
         turn="router",
     )
-
-
-@dataclass(frozen=True, slots=True)
-class _Starter:
-    """Makes services of plans, and lower ones of those that ended for lack of memory before they were ready."""
-
-    config: DuetConfig
-    package: Package
-    after: tuple[str, ...]  # services that start before any engine
-    plans: tuple[EnginePlan, ...]
-
-    def service(self, plan: EnginePlan, retries: int | None = None) -> Service:
-        """Make the service of one engine; with less memory it may be tried again `retries` times."""
-        serve = self.config.serve
-        left = serve.memory_retries if retries is None else retries
-        return Service(
-            name=plan.name,
-            command=command(plan, self.package.launcher, bytecode_env(serve.cache_dir)),
-            health_url=f"http://{ports.reachable(plan.host)}:{plan.port}/health",
-            log=serve.cache_dir / "logs" / f"{plan.pool}-{plan.port}.log",
-            start_timeout_s=serve.start_timeout_s,
-            stop_grace_s=plan.drain_s + serve.shutdown_timeout_s,
-            died=EngineDied,
-            timeout_key="serve.start_timeout_s",
-            turn=_turn(plan),
-            after=(*self.after, *([plan.starts_after] if plan.starts_after else [])),
-            stop_stage=1,
-            lower=lambda lines: self._lower(plan, left, lines),
-        )
-
-    def _lower(self, plan: EnginePlan, left: int, lines: Sequence[str]) -> Lowered | str:
-        """Answer for an engine that ended before it was ready: what to start in its place, or what the user can do."""
-        missing = shortage(lines)
-        if missing is None:
-            return ""
-        descent = descend(plan, missing, self._beside(plan)) if left else None
-        if descent is None:
-            return way_out(plan, missing)
-        often = self.config.serve.memory_retries
-        said = (
-            f"ended for lack of memory: {missing.said}.\n  It starts again with {descent.said} ({often - left + 1} of {often})"
-        )
-        return Lowered(self.service(descent.plan, left - 1), said)
-
-    def _beside(self, plan: EnginePlan) -> list[EnginePlan]:
-        return [each for each in self.plans if each.name != plan.name and set(each.gpus) & set(plan.gpus)]
-
-
-def _turn(plan: EnginePlan) -> str:
-    return f"GPU {plan.gpus[0].index}" if plan.gpus else plan.name

@@ -125,6 +125,7 @@ class Supervisor:
         exits: list[Exit] = []
         while True:
             async with self._turns[service.turn]:
+                service = self._looked(service)
                 run = self._start(service)
                 await self._until_ready(service, run)
             code = await self._until_ended(service, run)
@@ -136,6 +137,14 @@ class Supervisor:
             now = asyncio.get_running_loop().time()
             exits.append(Exit(now, code, run.was_ready))
             await asyncio.sleep(self._pause(service, run, decide(exits, now), exits[-1], advice=lowered))
+
+    def _looked(self, service: Service) -> Service:
+        """Start with less where memory is gone already; a neighbour that has had traffic shows what it takes, so later starts only try."""
+        lowered = None if self._ready[service.name].is_set() else service.look()
+        if lowered is None:
+            return service
+        self._observer.lowered(service.name, lowered.said)
+        return lowered.service
 
     def _pause(self, service: Service, run: _Run, decision: Restart | GiveUp, end: Exit, advice: str) -> float:
         """Say that it starts again, and after how many seconds."""

@@ -183,10 +183,20 @@ def traffic_panels() -> list[Json]:
         ),
         graph(
             "Routing decisions",
-            "rate of duet_router_decisions_total by reason. A pool under pressure that gets most of its requests by rule and not by "
-            "name can be relieved by routing; by name, only by capacity.",
+            "rate of duet_router_decisions_total by who decided. A pool under pressure that gets most of its requests from "
+            "rules and scorer can be relieved by router.routing.thought_price; from clients, only by capacity.",
             "reqps",
-            target(f"{rate('duet_router_decisions_total', ROUTER, 'pool, reason')} {NO_EVENTS}", "{{pool}} {{reason}}"),
+            target(f"{rate('duet_router_decisions_total', ROUTER, 'pool, stage')} {NO_EVENTS}", "{{pool}} {{stage}}"),
+        ),
+        graph(
+            "How likely requests need thinking",
+            "duet_router_decision_score of the requests that were decided by what they ask, by the pool that got them. "
+            "Medians that come together at the threshold: the router is guessing; look at what is asked.",
+            "percentunit",
+            *(
+                target(quantile(share, "duet_router_decision_score", ROUTER), f"{{{{pool}}}} {name}")
+                for share, name in ((0.1, "lowest tenth"), (0.5, "median"), (0.9, "highest tenth"))
+            ),
         ),
         graph(
             "Pictures",

@@ -45,6 +45,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run; the exit code is 2 for input that cannot be used."""
     options = _parser().parse_args(arguments)
     try:
+        if options.page:
+            reports.check(options.page)
         rows = written(options.prompts, SEED) + [row for path in options.also for row in labelled(path)]
         table = tabulate(rows)
         unseen = _unseen(table, rows)

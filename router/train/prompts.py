@@ -7,11 +7,12 @@ for a number, `\\n` for a line break. The name is `LANGUAGE-KIND.txt`.
 from __future__ import annotations
 
 import hashlib
-import json
 import random
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import msgspec
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -52,16 +53,27 @@ def written(folder: Path, seed: int) -> list[Row]:
     return rows
 
 
+class _Labelled(msgspec.Struct):
+    """A row of a JSONL file."""
+
+    text: str
+    label: Literal["simple", "reasoning"]
+    lang: str
+    source: str
+
+
 def labelled(path: Path) -> list[Row]:
     """Rows of a JSONL file of `{"text", "label", "lang", "source"}`; a source is `REPOSITORY:PATH`."""
     rows = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(path.read_bytes().split(b"\n"), 1):
+        if not line.strip():
+            continue
         try:
-            row = json.loads(line)
-            repository = row["source"].split(":")[0]
-            rows.append(Row(row["text"], row["label"] == "reasoning", row["lang"], repository, repository, 1.0))
-        except (KeyError, ValueError) as error:
-            raise PromptError(f"{path}:{number}: no row of text, label, lang and source: {error!r}") from error
+            row = msgspec.json.decode(line, type=_Labelled)
+        except (msgspec.DecodeError, UnicodeDecodeError) as error:
+            raise PromptError(f"{path}:{number}: no row of text, label, lang and source: {error}") from error
+        repository = row.source.split(":")[0]
+        rows.append(Row(row.text, row.label == "reasoning", row.lang, repository, repository, 1.0))
     return rows
 
 
@@ -83,7 +95,7 @@ def _sha256(paths: Iterable[Path]) -> str:
 
 
 def _file_rows(path: Path, rng: random.Random) -> Iterator[Row]:
-    head, *lines = path.read_text(encoding="utf-8").splitlines()
+    head, *lines = path.read_text(encoding="utf-8").split("\n")
     label = head.removeprefix("# label:").strip()
     if label not in {"simple", "reasoning"}:
         raise PromptError(f"{path}:1: expected `# label: simple` or `# label: reasoning`, found {head!r}")
@@ -110,4 +122,4 @@ def _expand(line: str, rng: random.Random) -> str:
 
 def _draw(choice: str, rng: random.Random) -> str:
     numbers = _RANGE.fullmatch(choice)
-    return str(rng.randint(int(numbers[1]), int(numbers[2]))) if numbers else rng.choice(choice.split("|"))
+    return str(rng.randint(*sorted((int(numbers[1]), int(numbers[2]))))) if numbers else rng.choice(choice.split("|"))

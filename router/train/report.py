@@ -74,13 +74,19 @@ def headline(report: Report) -> dict[str, float]:
     return {name: round(value, 4) for name, value in found.items()}
 
 
-def write(page: Path, text: str) -> None:
-    """Put `text` between the markers of `page`; `ValueError` names a page that has none."""
-    before, start, rest = page.read_text(encoding="utf-8").partition(START)
-    _, end, after = rest.partition(END)
-    if not start or not end:
+def check(page: Path) -> None:
+    """Raise `ValueError` for a page that has no markers."""
+    _, start, rest = page.read_text(encoding="utf-8").partition(START)
+    if not start or END not in rest:
         message = f"{page}: no {START} … {END}"
         raise ValueError(message)
+
+
+def write(page: Path, text: str) -> None:
+    """Put `text` between the markers of `page`; `ValueError` names a page that has none."""
+    check(page)
+    before, _, rest = page.read_text(encoding="utf-8").partition(START)
+    _, _, after = rest.partition(END)
     page.write_text(f"{before}{START}\n{text}\n{END}{after}", encoding="utf-8")
 
 

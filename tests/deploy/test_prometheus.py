@@ -124,12 +124,17 @@ def write_configuration(folder: Path, stack: Stack) -> None:
 
 
 def send_traffic(url: str) -> None:
-    """The same picture, twice to each pool, and a text that the router decides on."""
+    """The same picture, twice to each pool, and a question for each that the router decides on."""
     file = io.BytesIO()
     Image.effect_mandelbrot((320, 320), (-2, -1.5, 1, 1.5), 60).save(file, "PNG")
     picture = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"}}
-    content = [picture, {"type": "text", "text": "What is this? " + "Say it in a few plain words. " * 20}]
-    for model in ("qwen3-vl-instruct", "qwen3-vl-thinking", "qwen3-vl-instruct", "qwen3-vl-thinking", "auto"):
+    what, prove = (
+        "What is this? " + "Say it in a few plain words. " * 20,
+        "How many apples does each of 7 children get of 84, in total and on average?",
+    )
+    asked = [("qwen3-vl-instruct", what), ("qwen3-vl-thinking", what)] * 2 + [("auto", what), ("auto", prove)]
+    for model, text in asked:
+        content = [picture, {"type": "text", "text": text}]
         body = {"model": model, "messages": [{"role": "user", "content": content}], "max_tokens": 16, "stream": True}
         answer = httpx.post(f"{url}/v1/chat/completions", json=body, timeout=120)
         assert answer.status_code == 200, answer.text

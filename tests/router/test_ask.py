@@ -66,7 +66,26 @@ def test_no_text_asks_nothing() -> None:
 
 
 @pytest.mark.parametrize(
-    "part", ["<a>", "A. ", "A. B. ", "“", '"', "你", "\n a", "1,", "```", r"\begin{array}", "system: ", " ", "not ", "a", "«é»"]
+    "part",
+    [
+        "<a>",
+        "A. ",
+        "A. B. ",
+        "“",
+        '"',
+        "你",
+        "\n a",
+        "1,",
+        "```",
+        r"\begin{array}",
+        "system: ",
+        " ",
+        "not ",
+        "a",
+        "«é»",
+        "answer in,",
+        "reply with (a) ",
+    ],
 )
 def test_no_text_takes_long(part: str) -> None:
     text = part * (LIMIT // len(part))

@@ -2,15 +2,10 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-
 import pytest
 
 from router.classify import classify
 from router.values import View
-
-LABELLED = Path(__file__).parents[3] / "shared" / "routing" / "dev.jsonl"
 
 SIMPLE = [
     "Read the text in this picture.",
@@ -64,14 +59,3 @@ def test_a_document_is_judged_by_its_ends() -> None:
     page = "Lorem ipsum dolor sit amet. " * 400
     assert classify(View(text=f"{page}\nTranslate this into German.")).pool == "instruct"
     assert classify(View(text=f"Prove the theorem step by step.\n{page}")).pool == "thinking"
-
-
-@pytest.mark.skipif(not LABELLED.is_file(), reason=f"no labelled prompts at {LABELLED}")
-def test_labelled_prompts() -> None:
-    rows = [json.loads(line) for line in LABELLED.read_text().splitlines()]
-    right = {"en": [], "zh": []}  # type: dict[str, list[bool]]
-    for row in rows:
-        pool = classify(View(text=row["text"], images=row["images"])).pool
-        right[row["lang"]].append((pool == "thinking") == (row["label"] == "reasoning"))
-    assert sum(right["en"]) / len(right["en"]) >= 0.88
-    assert sum(right["zh"]) / len(right["zh"]) >= 0.92

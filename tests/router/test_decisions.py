@@ -79,6 +79,73 @@ def test_tool_results_do_not_change_the_pool(router: str) -> None:
         assert decided(router, *talk)["pool"] == decided(router, user(text))["pool"]
 
 
+HARD = "Two pumps fill a tank in 6 and 9 hours. How long do they take together?"
+EASY = "What is written on the sign above the door?"
+
+
+@pytest.mark.parametrize("price", [0.2, 1, 5])
+@pytest.mark.parametrize(
+    ("earlier", "text", "pool"),
+    [
+        (["Hello!"], "Is 91 prime?", "thinking"),  # a greeting tells nothing of what follows
+        (["Hello!", HARD], "And with a third one?", "thinking"),
+        ([HARD, *["Continue."] * 12], "Continue.", "thinking"),
+        ([EASY, *["And the next?"] * 12], "And the next?", "instruct"),
+        ([EASY], HARD, "thinking"),
+        ([HARD], EASY, "instruct"),
+        ([HARD, EASY], "And below?", "instruct"),
+    ],
+)
+def test_a_conversation_keeps_its_pool_at_any_price(price: float, earlier: list[str], text: str, pool: str) -> None:
+    policy = Policy(threshold=price / (1 + price))
+    assert classify(View(text=text, earlier=tuple(earlier)), policy).pool == pool
+
+
+def test_reasoning_that_stands_before_the_last_answer_shows_too(router: str) -> None:
+    """As the responses API gives it back: an item of its own."""
+    item = {"type": "reasoning", "id": "r", "summary": [], "content": [{"type": "reasoning_text", "text": "They greet me."}]}
+    body = {"input": [user("Hello"), item, said("Hi"), user("What colour is it?")]}
+    answer = httpx.post(f"{router}/v1/responses", json=body)
+    assert (answer.headers["x-duet-pool"], answer.headers["x-duet-reason"]) == ("thinking", "conversation")
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("chat/completions", {"messages": [user(HARD)], "response_format": {"type": "json_object"}}),
+        ("chat/completions", {"messages": [user(HARD)], "structured_outputs": {"choice": ["yes", "no"]}}),
+        ("completions", {"prompt": HARD, "response_format": {"type": "json_object"}}),
+        ("responses", {"input": HARD, "text": {"format": {"type": "json_object"}}}),
+        (
+            "messages",
+            {"messages": [user(HARD)], "max_tokens": 5, "output_config": {"format": {"type": "json_schema", "schema": {}}}},
+        ),
+    ],
+)
+def test_a_form_for_the_answer_means_instruct(router: str, path: str, body: dict[str, Any]) -> None:
+    answer = httpx.post(f"{router}/v1/{path}", json=body)
+    assert (answer.headers["x-duet-pool"], answer.headers["x-duet-reason"]) == ("instruct", "structured_output")
+
+
+def test_the_operators_price_is_heard(launch: Launcher) -> None:
+    engine = launch.engine("m")
+    ask = user("Which of these two phones has the longer battery life?")
+    pools = [decided(launch.router([engine], [engine], routing={"thought_price": price}), ask) for price in (0.01, 100)]
+    assert [(decision["pool"], round(decision["threshold"], 2)) for decision in pools] == [
+        ("thinking", 0.01),
+        ("instruct", 0.99),
+    ]
+
+
+def test_only_what_is_decided_by_its_words_is_in_the_histogram(launch: Launcher) -> None:
+    engine = launch.engine("m")
+    router = launch.router([engine], [engine])
+    for body in ({"messages": [user(HARD)]}, {"messages": [user(HARD)], "reasoning_effort": "none"}):
+        assert httpx.post(f"{router}/v1/chat/completions", json=body).status_code == 200
+    assert metric(router, "duet_router_decision_score_count") == 1
+    assert metric(router, "duet_router_decision_score_count", pool="thinking") == 1
+
+
 def test_a_dearer_thought_is_thought_less_often() -> None:
     asks = [View(text=text) for text in (READ, PROOF, "Why is the sky blue?", "How many are left?", "Which one is cheaper?")]
     shares = [

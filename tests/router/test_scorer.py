@@ -9,8 +9,9 @@ import pytest
 
 from router.ask import find_ask
 from router.classify import judge
-from router.rules import rule_for
-from router.scorer import EVEN, explain, score, weights
+from router.rules import RULES, rule_for
+from router.scorer import explain, score, weights
+from router.train.prompts import PROMPTS, written
 
 DATA = Path(__file__).parent / "data"
 
@@ -56,6 +57,41 @@ def test_an_ask_for_two_things_is_left_to_the_scorer(text: str) -> None:
     assert rule_for(find_ask(text)) is None
 
 
+@pytest.mark.parametrize(
+    ("text", "pool"),
+    [
+        ("I don't think my proof is right. Which step fails and how do I repair it?", "thinking"),
+        ("Is 4 the only answer to x^2 = 16 with x > 0? Explain your reasoning.", "thinking"),
+        ("请分别解释每一步为什么成立，并求出最小值", "thinking"),
+        ("根据表格，按类别计算每组的平均值和总和", "thinking"),
+        ("My code does not solve the case n = 0. Find the bug.", "thinking"),
+        ("Without calculating the integrals, determine which one is larger and justify your answer.", "thinking"),
+        ("帮我写一份困难学生的申请证明", "instruct"),
+        ("No need to show the work, what time is it?", "instruct"),
+        ("Don’t explain. If 3 pens cost $4.50, what do 11 cost?", "instruct"),
+        ("No steps. If 3 pens cost $4.50, what do 11 cost?", "instruct"),
+        ("Hi! Find x if 3x + 5 = 20.", "thinking"),
+        ("Answer the question.\n<question>\nA shop sells pens at 3 for $4. How much do 18 pens cost?\n</question>", "thinking"),
+        ("Solve the problem in quotes: “甲乙两人相距120公里，相向而行，几小时相遇？”", "thinking"),
+        ("Give a title to <document>How much do 18 pens cost at 3 for $4, with a 10% discount?</document>", "instruct"),
+    ],
+)
+def test_words_that_sound_like_a_rule_or_hide_the_ask(text: str, pool: str) -> None:
+    assert judge(text).pool == pool
+
+
+def test_every_hint_is_there_for_what_its_pattern_matches() -> None:
+    """A rule whose hints miss a text that its pattern matches would be silent there."""
+    texts = [row.text for row in written(PROMPTS, seed=1)] + [text for _, _, text in cases("hard_cases.txt")]
+    deaf = [
+        (rule.reason, text)
+        for text in texts
+        for rule in RULES
+        if rule.pattern.search(text) and not any(hint in text.lower() for hint in rule.hints)
+    ]
+    assert deaf == []
+
+
 def test_what_spoke_can_be_told() -> None:
     spoken = explain(find_ask("How many apples are left in total?"), most=5)
     assert len(spoken) == 5
@@ -63,10 +99,25 @@ def test_what_spoke_can_be_told() -> None:
     assert [abs(weight) for _, weight in spoken] == sorted((abs(weight) for _, weight in spoken), reverse=True)
 
 
+@pytest.mark.parametrize(
+    ("text", "pool"),
+    [
+        ("Was steht auf dem Schild?", "instruct"),
+        ("Прочитай текст на картинке", "instruct"),
+        ("この画像の文字を書き起こしてください", "instruct"),
+        ("🙂", "instruct"),
+        ("Un train part à 9h00 à 80 km/h, un autre à 10h00 à 100 km/h. Quand le second rattrape-t-il le premier ?", "thinking"),
+        ("¿Cuántas manzanas quedan si tenía 12 y regalé 5 y compré 8 más?", "thinking"),
+    ],
+)
+def test_other_languages_are_told_by_what_they_share(text: str, pool: str) -> None:
+    assert judge(text).pool == pool
+
+
 def test_the_score_is_on_the_right_side_of_the_threshold() -> None:
     assert score(find_ask("What is the phone number on the sign?")) < 0.2
     assert score(find_ask("How much is left of 50 after 3 notebooks at 4.80 and 2 pens at 1.25?")) > 0.8
-    assert score(find_ask("A train leaves at 9:00 at 80 km/h, another at 10:00 at 100 km/h. When does it catch up?")) > EVEN
+    assert score(find_ask("A train leaves at 9:00 at 80 km/h, another at 10:00 at 100 km/h. When does it catch up?")) > 0.5
 
 
 def test_the_weights_are_small_and_say_what_they_were_made_from() -> None:

@@ -11,24 +11,19 @@ import pytest
 from aiohttp import web
 
 from loadtests.memory.situations import PAGES, SITUATIONS, TURNS, ask
+from tests.loadtests.memory.counter import Counter
 from tests.processes import free_port
 
 CONTEXT, IMAGES = 32_768, 16
 SCREEN_TOKENS, PAGE_TOKENS = 2_040, 690
 
 
-class Server:
+class Server(Counter):
     """Counts words as tokens, and refuses what does not fit."""
 
     def __init__(self, picture_tokens: int) -> None:
-        self.bodies: list[dict[str, Any]] = []
+        super().__init__()
         self.picture_tokens = picture_tokens
-
-    async def models(self, _: web.Request) -> web.Response:
-        return web.json_response({"data": [{"id": "tiny"}]})
-
-    async def tokenize(self, request: web.Request) -> web.Response:
-        return web.json_response({"count": len((await request.json())["prompt"].split())})
 
     async def chat(self, request: web.Request) -> web.Response:
         body = await request.json()

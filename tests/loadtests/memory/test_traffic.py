@@ -10,6 +10,7 @@ from aiohttp import web
 
 from loadtests.memory.cases import Traffic
 from loadtests.memory.traffic import prepare, send
+from tests.loadtests.memory.counter import Counter
 from tests.processes import free_port
 
 TRAFFIC = Traffic(seqs=4, pixels=65_536, video_pixels=524_288, images_per_request=3, context=1024, seconds=1.0)
@@ -17,17 +18,8 @@ TRAFFIC = Traffic(seqs=4, pixels=65_536, video_pixels=524_288, images_per_reques
 ANSWER = {"usage": {"total_tokens": 7}}
 
 
-class Server:
+class Server(Counter):
     """Answers a text, refuses a video, and never answers a request for probabilities."""
-
-    def __init__(self) -> None:
-        self.bodies: list[dict[str, Any]] = []
-
-    async def models(self, _: web.Request) -> web.Response:
-        return web.json_response({"data": [{"id": "tiny"}]})
-
-    async def tokenize(self, request: web.Request) -> web.Response:
-        return web.json_response({"count": len((await request.json())["prompt"].split())})
 
     async def chat(self, request: web.Request) -> web.Response:
         body = await request.json()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import TYPE_CHECKING
 
@@ -31,6 +32,25 @@ def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "rows.jsonl").write_text('{"text": "x"}\n')
     with pytest.raises(PromptError, match=r"rows\.jsonl:1: no row"):
         labelled(tmp_path / "rows.jsonl")
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"text": "x", "label": "Reasoning", "lang": "en", "source": "a"},
+        {"text": 5, "label": "simple", "lang": "en", "source": "a"},
+        {"text": "x", "label": "simple", "lang": "en", "source": None},
+        [1],
+    ],
+)
+def test_a_row_that_is_not_one_is_refused(tmp_path: Path, row: object) -> None:
+    file = tmp_path / "rows.jsonl"
+    good = {"text": "one\u2028line", "label": "simple", "lang": "en", "source": "a/b:c"}
+    file.write_text(f"{json.dumps(good, ensure_ascii=False)}\n")
+    assert [(each.text, each.source) for each in labelled(file)] == [("one\u2028line", "a/b")]
+    file.write_text(f"{json.dumps(good, ensure_ascii=False)}\n\n{json.dumps(row)}\n")
+    with pytest.raises(PromptError, match=r"rows\.jsonl:3: no row"):
+        labelled(file)
 
 
 def test_no_mark_is_left_in_a_prompt() -> None:

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+from collections import defaultdict
+from pathlib import Path
 
 import pytest
 
 pytest.importorskip("sklearn", reason="training needs scikit-learn")
 
 from router.ask import find_ask
+from router.rules import rule_for
 from router.scorer import read, score
 from router.train.__main__ import main
-from router.train.prompts import PROMPTS
+from router.train.prompts import PROMPTS, labelled
 from router.train.report import END, START
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
+LABELLED = Path(__file__).parents[4] / "shared" / "routing" / "dev.jsonl"
 KINDS = (
     "en-text-word_problem.txt",
     "en-vis_caption.txt",
@@ -59,6 +59,22 @@ def test_rows_from_elsewhere_are_left_out_by_repository_and_named(few: Path, tmp
     assert main(["--prompts", str(few), "--also", str(other), "--output", str(output)]) == 0
     card = read(output.read_text(encoding="utf-8")).card
     assert (card["other_rows"], card["other_repositories"]) == (4, ["a/one", "b/two"])
+
+
+@pytest.mark.skipif(not LABELLED.is_file(), reason="the labelled prompts are not part of the project")
+def test_our_own_prompts_alone_are_enough_for_prompts_that_were_never_seen(tmp_path: Path) -> None:
+    """The shipped weights know the labelled prompts; weights that were fitted on the project's own do not."""
+    output = tmp_path / "weights.json"
+    assert main(["--output", str(output)]) == 0
+    model, right = read(output.read_text(encoding="utf-8")), defaultdict[str, list[bool]](list)
+    for row in labelled(LABELLED):
+        ask = find_ask(row.text)
+        rule = rule_for(ask)
+        thinks = rule.side == "thinking" if rule else score(ask, model) >= 0.5
+        right[row.language].append(thinks == row.reasoning)
+    share = {language: sum(answers) / len(answers) for language, answers in right.items()}
+    assert share["en"] >= 0.93, share
+    assert share["zh"] >= 0.95, share
 
 
 def test_figures_go_between_the_markers_of_a_page(few: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
