@@ -48,13 +48,14 @@ _LOOK_EVERY = 60.0  # seconds
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What the command line asks for. `patches` is the size of a step, `held_out` counts test pictures."""
+    """What the command line asks for. `patches` is the size of a step, `held_out` counts test pictures, `rate` scales learning."""
 
     minutes: float
     out: Path
     workers: int
     patches: int
     seed: int
+    rate: float
     held_out: int
     compiled: bool
     captured: bool
@@ -116,7 +117,7 @@ class Training:
         self._look(stage)
 
     def _step(self, stage: Stage, part: float, supply: Supply) -> None:
-        rate = stage.rate(part) * self._watch.scale
+        rate = stage.rate(part) * self._watch.scale * self._wish.rate
         losses = self._stepper.step(supply.next(), rate, stage.auxiliary_weight(part))
         if self._journal.step(supply.waited, new=supply.new):
             self._journal.tell(stage.name, rate, losses)
@@ -160,6 +161,7 @@ def _wish() -> Wish:
     parser.add_argument("--workers", type=int, default=min(47, max(1, (os.cpu_count() or 2) - 1)), help="processes that draw")
     parser.add_argument("--patches", type=int, default=65_536, help="of 16 x 16 pixels in one step")
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--rate", type=float, default=1.0, help="of learning, in those of serve/nano/optimizer.py")
     parser.add_argument("--held-out", type=int, default=192, help="test pictures that are looked at every minute")
     parser.add_argument("--no-compile", dest="compiled", action="store_false", help="run without torch.compile")
     parser.add_argument("--resume", action="store_true", help="go on from what an earlier run saved in --out")
