@@ -85,8 +85,9 @@ def test_the_replica_that_was_asked_answers(launch: Launcher) -> None:
         router = launch.router([one, other], [one], routing=EVERYTHING_IN_DOUBT)
         for _ in range(6):
             httpx.post(f"{router}/v1/chat/completions", json={"messages": [TURN]})
+            httpx.post(f"{router}/v1/completions", json={"prompt": "Why?"}, headers={"x-duet-pool": "instruct"})
     for log in logs:
-        kinds = ["structured_outputs" in body for body in bodies(log)]
+        kinds = ["structured_outputs" in body for body in bodies(log) if "messages" in body]
         assert kinds == [True, False] * (len(kinds) // 2)
         assert kinds
 
@@ -99,8 +100,9 @@ def test_the_replica_that_was_asked_answers(launch: Launcher) -> None:
          b' "image_url": {"url": "data:image/png;base64,' + b"A" * 5000 + b'\n"}}]}]}'),
         ("completions", b'{"prompt": "Why?"}'),
         ("responses", b'{"input": "Why?"}'),
+        ("messages", b'{"messages": [{"role": "user", "content": "Why?"}], "max_tokens": 5}'),
     ],
-    ids=["no message", "no JSON to the letter", "completions", "responses"],
+    ids=["no message", "no JSON to the letter", "completions", "responses", "messages"],
 )  # fmt: skip
 def test_what_cannot_be_asked_about_goes_to_thinking(launch: Launcher, path: str, body: bytes) -> None:
     seen: list[bytes] = []
