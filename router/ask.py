@@ -23,7 +23,7 @@ LEAST_MATERIAL = 20
 LAST_QUESTION = 80
 """A last line up to this long that ends as a question is part of the ask."""
 LEAST_LEFT = 10
-"""Where fewer bytes are left beside the form of the answer, the form is the ask: "Answer with the name on the sign"."""
+"""Where fewer bytes are left beside the form of the answer, the form is the ask: "Answer with the name on the sign". So for courtesies."""
 _QUESTION_ENDS = "?？:："  # noqa: RUF001 - Chinese writes full-width marks
 _CODE_MARK = "⟦code⟧"
 _QUOTE_MARK = "⟦quote⟧"
@@ -59,7 +59,7 @@ class _Split(NamedTuple):
 def find_ask(text: str) -> Ask:
     """Where `text` asks, of any length; the empty text asks nothing. Time grows with the length up to `LIMIT`, not beyond."""
     length = len(text)
-    text, preface = _without_preface(_without_greeting(_ends(text.strip()).replace("’", "'")))  # noqa: RUF001 - the typographic one
+    text, preface = _without_preface(_without_courtesy(_ends(text.strip()).replace("’", "'")))  # noqa: RUF001 - the typographic one
     text, code = _without_code(text)
     text, form = _without_form(text)
     text, options = _without_options(text)
@@ -72,11 +72,18 @@ def _ends(text: str) -> str:
     return text if len(text) <= LIMIT else f"{text[: LIMIT // 2]}\n{text[-LIMIT // 2 :]}"
 
 
-def _without_greeting(text: str) -> str:
-    """A greeting and a mark for the picture say nothing about what is asked, unless there is nothing else."""
-    found = marks.GREETING.match(text)
-    left = text[found.end() :] if found else text
-    return left if len(left.encode()) >= LEAST_LEFT else text
+def _without_courtesy(text: str) -> str:
+    """A greeting, a mark for the picture and a plea for help say nothing about what is asked, unless there is nothing else."""
+    if (greeting := marks.GREETING.match(text)) and _is_enough(text[greeting.end() :]):
+        text = text[greeting.end() :]
+    start = max(len(text) - marks.PARTING_LENGTH, 0)
+    lowered = text[start:].lower()
+    parting = marks.PARTING.search(text, start) if any(hint in lowered for hint in marks.PARTING_HINTS) else None
+    return text[: parting.start()] if parting and _is_enough(text[: parting.start()]) else text
+
+
+def _is_enough(left: str) -> bool:
+    return len(left.encode()) >= LEAST_LEFT
 
 
 def _without_preface(text: str) -> tuple[str, str]:
@@ -103,7 +110,7 @@ def _without_form(text: str) -> tuple[str, str]:
         return text, ""
     said = [found[0] for found in marks.FORM.finditer(text)]
     left = marks.FORM.sub(" ", text).strip() if said else text
-    return (left, "".join(said)) if said and len(left.encode()) >= LEAST_LEFT else (text, "")
+    return (left, "".join(said)) if said and _is_enough(left) else (text, "")
 
 
 def _without_options(text: str) -> tuple[str, str]:

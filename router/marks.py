@@ -11,12 +11,13 @@ SPEAKER = re.compile(
 )
 """A system prompt and its user's turn, pasted as one text."""
 PERSONA = re.compile(
-    r"\A(?:\W{0,3}(?:system|系统)\W{0,3}[:：\]】]\s*)?(?:(?:you are (?:a|an|the|our|my|now)\b|you're (?:a|an|the|our|my)\b|your (?:role|task|job) is|act as|as an? [a-z ]{3,60},|always |before (?:you )?answer|"
-    r"think (?:very |really )?(?:carefully|hard|deeply)|take your time|answer only after|consider (?:all|every)|reason (?:step|carefully)|你是|您是|作为一|请你?扮演|请?(?:务必)?(?:仔细|认真|深入|慎重)(?:地)?思考|回答(?:之)?前)"
+    r"\A(?!\W{0,3}(?:before|think|take|answer|consider|reason|请|回答|务必|仔细|认真|深入|慎重)[^.。!！?？\n]{0,120}(?:step[- ]by[- ]step|逐步|一步一?步|分步))"
+    r"(?:\W{0,3}(?:system|系统)\W{0,3}[:：\]】]\s*)?(?:(?:you are (?:a|an|the|our|my|now)\b|you're (?:a|an|the|our|my)\b|your (?:role|task|job) is|act as|as an? [a-z ]{3,60},|always |before (?:you )?answer|"
+    r"think (?:very |really )?(?:carefully|hard|deeply)|take your time|answer only after|consider (?:all|every)|reason carefully|你是|您是|作为一|请你?扮演|请?(?:务必)?(?:仔细|认真|深入|慎重)(?:地)?思考|回答(?:之)?前)"
     r"[^.。!！?？\n]{0,300}(?:[.。!！]+\s*|\n+))+",
     re.IGNORECASE,
 )
-"""Who the assistant should be, and advice to think, up to where the ask starts."""
+"""Who the assistant should be, and advice to think, up to where the ask starts. To think step by step is no advice: it is asked for."""
 CODE = re.compile(r"```.*?(?:```|\Z)|\[asy\].*?(?:\[/asy\]|\Z)", re.DOTALL)
 """A fence, or a figure drawn in Asymptote."""
 TABLE = re.compile(r"\\begin\{(?:tabular|array)\}.*?(?:\\end\{(?:tabular|array)\}|\Z)", re.DOTALL)
@@ -81,6 +82,20 @@ GREETING = re.compile(
     re.IGNORECASE,
 )
 """What people say before they ask, and the mark that some clients put where the picture is."""
+PARTING = re.compile(
+    r"(?:(?<=[?？\n])\s*(?:(?:many )?(?:thanks|thank you|thx)(?: again| a lot| so much| very much)?(?: in advance)?(?: for (?:your|the|any) (?:help|time))?"
+    r"|(?:非常|十分|万分)?(?:感谢|谢谢|多谢)(?:您|你|啦|了|大家|各位)?(?:的?帮[助忙])?)[\s.,!。，！~]*"
+    r"|(?<=[.!?。！？\n])\s*(?:(?:please |can you |could you |would you )*help(?: me)?(?: out)?(?: with (?:this|it|that)(?: one| question| problem)?)?(?: please)?"
+    r"|i (?:really )?need (?:some |your )?help(?: with (?:this|it|that)(?: one| question| problem)?)?"
+    r"|any help (?:is|would be|will be) (?:(?:very |much |really |greatly )*)appreciated|please"
+    r"|(?:请|麻烦|拜托)*(?:您|你|大家)?帮(?:帮|忙|个忙)?我?(?:看看|看一下|看下|一下)?|拜托(?:大家|您|你)?(?:了|啦)|麻烦(?:大家|您|你)?(?:了|啦))[\s.,!?。，！？~]*)+\Z",
+    re.IGNORECASE,
+)
+"""What people say after they asked; thanks only behind a question or on a line of their own, else they may be all that is said."""
+PARTING_LENGTH = 80
+"""Characters at the end of a text in which a parting is looked for."""
+PARTING_HINTS = ("help", "please", "thank", "thx", "谢", "帮", "拜托", "麻烦")
+"""Parts of words, lower case; without one of them there is no parting."""
 ASKING_TAGS = frozenset({"question", "problem", "task", "query", "prompt", "exercise", "user"})
 POINTER = re.compile(
     r"\W*(?:(?:please |can you |could you |now )*(?:answer|solve|respond to|reply to|do|work out|compute|work on|think about)?"

@@ -140,11 +140,12 @@ class Proxy:
 
     async def _serve(self, journey: Journey, body: bytes | bytearray) -> None:
         journey.view = view = read_view(journey.endpoint, body)
-        journey.decision = decision = decide(view, journey.scope["headers"], self._names, self._policy)
+        decision = decide(view, journey.scope["headers"], self._names, self._policy)
         if decision.in_doubt and self._policy.doubt == "ask" and journey.endpoint == "chat_completions":
-            journey.decision, journey.prefers = await self._adviser.advise(decision, body)
-        self._count(journey.decision, view)
-        await self._try_replicas(journey, journey.decision, view, body)
+            decision, journey.prefers = await self._adviser.advise(decision, body)
+        journey.decision = decision  # not before: who leaves while an engine is asked was in no pool
+        self._count(decision, view)
+        await self._try_replicas(journey, decision, view, body)
 
     def _count(self, decision: Decision, view: View) -> None:
         self._metrics.decisions(decision.pool, decision.reason, decision.stage).inc()
@@ -259,6 +260,8 @@ def _for_replica(body: bytes | bytearray, view: View, replica: Replica) -> tuple
 def _phase(journey: Journey) -> str:
     if journey.view is None:
         return "upload"
+    if journey.decision is None:
+        return "decision"
     if journey.marks.first_byte is not None:
         return "mid_stream"
     return "before_first_event" if journey.view.stream else "unary"

@@ -8,6 +8,7 @@ import time
 import pytest
 
 from router.ask import LIMIT, find_ask
+from router.classify import judge
 from router.rules import rule_for
 from router.scorer import score
 
@@ -32,6 +33,36 @@ def test_a_passage_is_material_whether_the_question_stands_before_or_after_it(te
 def test_a_system_prompt_is_not_what_is_asked(text: str, question: str) -> None:
     ask = find_ask(text)
     assert (ask.question, bool(ask.preface)) == (question, True)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Reason step by step. Where does the second train stop?",
+        "Think carefully, step by step. Who is lying?",
+        "请认真思考，逐步推理。最后停在哪一站？",
+    ],
+)
+def test_step_by_step_is_asked_for_where_no_system_prompt_says_it(text: str) -> None:
+    ask = find_ask(text)
+    assert (ask.question, ask.preface) == (text, "")
+    assert judge(text).reason == "step_by_step"
+
+
+@pytest.mark.parametrize(
+    ("text", "question"),
+    [
+        ("Hi! Find the sum of the first 9 odd numbers.", "Find the sum of the first 9 odd numbers."),
+        ("Find the sum of the first 9 odd numbers.\nPlease help me with this.", "Find the sum of the first 9 odd numbers."),
+        ("What's 3% of 17? Can you help me with this one? Thanks in advance!", "What's 3% of 17?"),
+        ("求阴影部分面积。\n请帮我看看。", "求阴影部分面积。"),
+        ("这是什么花？谢谢！", "这是什么花？"),
+        ("Hi! Could you help me?", "Could you help me?"),
+        ("It works now, thank you so much!", "It works now, thank you so much!"),
+    ],
+)
+def test_courtesy_is_no_ask_unless_it_is_all_there_is(text: str, question: str) -> None:
+    assert find_ask(text).question.strip() == question
 
 
 def test_quotes_code_and_options_leave_the_question() -> None:
@@ -85,6 +116,8 @@ def test_no_text_asks_nothing() -> None:
         "«é»",
         "answer in,",
         "reply with (a) ",
+        "please. ",
+        "Help me? ",
     ],
 )
 def test_no_text_takes_long(part: str) -> None:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 import socket
+import threading
 from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
 
+from tests.processes import wait_for
 from tests.router import scripted
 from tests.router.conftest import metric
 
@@ -83,8 +85,9 @@ def test_the_replica_that_was_asked_answers(launch: Launcher) -> None:
         router = launch.router([one, other], [one], routing=EVERYTHING_IN_DOUBT)
         for _ in range(6):
             httpx.post(f"{router}/v1/chat/completions", json={"messages": [TURN]})
+            httpx.post(f"{router}/v1/completions", json={"prompt": "Why?"}, headers={"x-duet-pool": "instruct"})
     for log in logs:
-        kinds = ["structured_outputs" in body for body in bodies(log)]
+        kinds = ["structured_outputs" in body for body in bodies(log) if "messages" in body]
         assert kinds == [True, False] * (len(kinds) // 2)
         assert kinds
 
@@ -97,8 +100,9 @@ def test_the_replica_that_was_asked_answers(launch: Launcher) -> None:
          b' "image_url": {"url": "data:image/png;base64,' + b"A" * 5000 + b'\n"}}]}]}'),
         ("completions", b'{"prompt": "Why?"}'),
         ("responses", b'{"input": "Why?"}'),
+        ("messages", b'{"messages": [{"role": "user", "content": "Why?"}], "max_tokens": 5}'),
     ],
-    ids=["no message", "no JSON to the letter", "completions", "responses"],
+    ids=["no message", "no JSON to the letter", "completions", "responses", "messages"],
 )  # fmt: skip
 def test_what_cannot_be_asked_about_goes_to_thinking(launch: Launcher, path: str, body: bytes) -> None:
     seen: list[bytes] = []
@@ -120,3 +124,21 @@ def test_a_follow_up_in_doubt_is_not_asked_about(launch: Launcher) -> None:
         router = launch.router([instruct], [thinking], routing=EVERYTHING_IN_DOUBT)
         answer = httpx.post(f"{router}/v1/chat/completions", json={"messages": talk})
         assert (answer.headers["x-duet-pool"], answer.headers["x-duet-reason"], seen) == ("thinking", "conversation", [])
+
+
+def test_who_leaves_while_an_engine_is_asked_was_in_no_pool(launch: Launcher) -> None:
+    asked = threading.Event()
+
+    def silent(connection: socket.socket) -> None:
+        asked.set()
+        connection.recv(1)
+
+    with scripted.engine(silent) as engine:
+        router = launch.router([engine], [engine], routing=EVERYTHING_IN_DOUBT)
+        with pytest.raises(httpx.ReadTimeout):
+            httpx.post(f"{router}/v1/chat/completions", json={"messages": [TURN]}, timeout=0.5)
+        assert asked.is_set()
+        left = "duet_router_client_disconnects_total"
+        wait_for("the books", lambda: metric(router, left, pool="none", phase="decision") == 1)
+        assert metric(router, left) == metric(router, "duet_router_requests_total", pool="none", status="499") == 1
+        assert metric(router, "duet_router_requests_in_flight") == 0

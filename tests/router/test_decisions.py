@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from router.classify import classify
+from router.classify import classify, judge
 from router.values import Policy, View
 from tests.router.conftest import Launcher, metric
 
@@ -101,6 +101,19 @@ def test_a_conversation_keeps_its_pool_at_any_price(price: float, earlier: list[
     assert classify(View(text=text, earlier=tuple(earlier)), policy).pool == pool
 
 
+@pytest.mark.parametrize(("before", "pool", "margin"), [(PROOF, "thinking", 0.1), (READ, "instruct", -0.1)])
+def test_what_leans_to_the_other_pool_stays_too(before: str, pool: str, margin: float) -> None:
+    text = "Does it also hold for the other one?"
+    policy = Policy(threshold=judge(text).score + margin)
+    assert judge(text, policy).pool != pool
+    assert classify(View(text=text, earlier=(before,)), policy).pool == pool
+
+
+def test_a_conversation_is_remembered_over_many_turns(router: str) -> None:
+    talk = [user(PROOF), *[said("Assume p/q ..."), user("Continue.")] * 12]
+    assert decided(router, *talk)["pool"] == "thinking"
+
+
 def test_reasoning_that_stands_before_the_last_answer_shows_too(router: str) -> None:
     """As the responses API gives it back: an item of its own."""
     item = {"type": "reasoning", "id": "r", "summary": [], "content": [{"type": "reasoning_text", "text": "They greet me."}]}
@@ -135,6 +148,16 @@ def test_the_operators_price_is_heard(launch: Launcher) -> None:
         ("thinking", 0.01),
         ("instruct", 0.99),
     ]
+
+
+def test_pictures_are_counted_where_they_went(launch: Launcher) -> None:
+    engine = launch.engine("m")
+    router = launch.router([engine], [engine])
+    picture = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}
+    content = [picture, picture, {"type": "text", "text": READ}]
+    assert httpx.post(f"{router}/v1/chat/completions", json={"messages": [{"role": "user", "content": content}]}).is_success
+    counted = [metric(router, "duet_router_images_total", pool=pool) for pool in ("instruct", "thinking")]
+    assert counted == [2, 0]
 
 
 def test_only_what_is_decided_by_its_words_is_in_the_histogram(launch: Launcher) -> None:

@@ -10,10 +10,12 @@ import pytest
 from router.ask import find_ask
 from router.classify import judge
 from router.rules import RULES, rule_for
-from router.scorer import explain, score, weights
+from router.scorer import Weights, explain, score, weights
 from router.train.prompts import PROMPTS, written
 
 DATA = Path(__file__).parent / "data"
+HARD_CASES = {"hard_cases.txt": 0.95, "hard_cases_held_back.txt": 0.88}
+"""The least share that is to be right."""
 
 
 def cases(name: str) -> list[tuple[str, bool, str]]:
@@ -23,7 +25,7 @@ def cases(name: str) -> list[tuple[str, bool, str]]:
     return [(head.split()[1], head.startswith("reasoning"), text.replace("\\n", "\n")) for head, _, text in heads]
 
 
-@pytest.mark.parametrize(("name", "least"), [("hard_cases.txt", 0.95), ("hard_cases_held_back.txt", 0.88)])
+@pytest.mark.parametrize(("name", "least"), HARD_CASES.items())
 def test_hard_cases(name: str, least: float) -> None:
     wrong = [(kind, text) for kind, reasoning, text in cases(name) if (judge(text).pool == "thinking") != reasoning]
     assert 1 - len(wrong) / len(cases(name)) >= least, wrong
@@ -70,6 +72,7 @@ def test_an_ask_for_two_things_is_left_to_the_scorer(text: str) -> None:
         ("No need to show the work, what time is it?", "instruct"),
         ("Don’t explain. If 3 pens cost $4.50, what do 11 cost?", "instruct"),
         ("No steps. If 3 pens cost $4.50, what do 11 cost?", "instruct"),
+        ("If 3 pens cost $4.50, what do 11 cost?\nA. $15\nB. $16.50\nC. $17\nAnswer only, no explanations.", "thinking"),
         ("Hi! Find x if 3x + 5 = 20.", "thinking"),
         ("Answer the question.\n<question>\nA shop sells pens at 3 for $4. How much do 18 pens cost?\n</question>", "thinking"),
         ("Solve the problem in quotes: “甲乙两人相距120公里，相向而行，几小时相遇？”", "thinking"),
@@ -90,6 +93,19 @@ def test_every_hint_is_there_for_what_its_pattern_matches() -> None:
         if rule.pattern.search(text) and not any(hint in text.lower() for hint in rule.hints)
     ]
     assert deaf == []
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"), [("How many apples are left in total?", "quantity"), ("What colour is the car?", "look")]
+)
+def test_the_scorer_names_the_words_that_spoke(text: str, reason: str) -> None:
+    decision = judge(text)
+    assert (decision.reason, decision.stage) == (reason, "scorer")
+
+
+def test_the_score_is_calibrated() -> None:
+    """Log-odds of 1, made twice as steep and shifted by -2, are even odds."""
+    assert score(find_ask("Why?"), Weights({}, bias=50, scale=50, slope=2, shift=-2, card={})) == 0.5
 
 
 def test_what_spoke_can_be_told() -> None:

@@ -63,6 +63,12 @@ def test_the_ask_is_the_last_user_turn_that_holds_text() -> None:
     assert (view.text, view.images) == ("Now read the total.", 0)
 
 
+def test_the_last_32_asks_before_it_are_read() -> None:
+    turns = [{"role": "user", "content": str(number)} for number in range(40)]
+    view = read_view("chat_completions", encoded(messages=turns))
+    assert (view.text, view.earlier) == ("39", tuple(map(str, range(7, 39))))
+
+
 @pytest.mark.parametrize(
     ("body", "param"),
     [

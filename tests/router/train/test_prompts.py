@@ -10,6 +10,7 @@ import pytest
 
 from router.scorer import weights
 from router.train.prompts import PROMPTS, PromptError, digest, labelled, script_digest, written
+from tests.router.test_scorer import HARD_CASES, cases
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -56,6 +57,29 @@ def test_a_row_that_is_not_one_is_refused(tmp_path: Path, row: object) -> None:
 def test_no_mark_is_left_in_a_prompt() -> None:
     torn = re.compile(r"\[\[[^\[\]\n]*\||\|[^\[\]\n]*\]\]|\.\.\d+\]\]")  # code has brackets in brackets as well
     assert [row.text for row in written(PROMPTS, seed=3) if torn.search(row.text)] == []
+
+
+def bare(text: str) -> str:
+    """What is left of a text, or of a line of prompts, where numbers, marks and case do not count; choices keep their brackets."""
+    return re.sub(r"[^\w\[\]|]+", "", re.sub(r"\[\[-?\d+\.\.-?\d+\]\]|\d+", "0", text.replace("\\n", " ").lower()))
+
+
+def all_that(line: str) -> re.Pattern[str]:
+    """Matches everything that a line of prompts stands for, as `bare` leaves it."""
+    choice, line = re.compile(r"\[\[([^\[\]]*)\]\]"), bare(line)
+    while choice.search(line):
+        line = choice.sub(lambda found: "(?:" + found[1].replace("|", "\0") + ")", line)
+    return re.compile(re.sub(r"[\[\]|]", "", line).replace("\0", "|"))
+
+
+def test_no_hard_case_is_in_the_prompts() -> None:
+    """Not even as one of the many prompts that a line stands for."""
+    held_back = {re.sub(r"[\[\]|]", "", bare(text)): text for name in HARD_CASES for _, _, text in cases(name)}
+    lines = [
+        line for file in PROMPTS.glob("*.txt") for line in file.read_text(encoding="utf-8").split("\n")[1:] if line.strip()
+    ]
+    patterns = [all_that(line) for line in lines]
+    assert [text for stripped, text in held_back.items() for pattern in patterns if pattern.fullmatch(stripped)] == []
 
 
 def test_the_shipped_weights_belong_to_these_prompts_and_this_code() -> None:
