@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from serve import hardware, ports
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
     from serve.config import DuetConfig
     from serve.package import Package
+    from serve.planning.shortage import Shortage
     from serve.values import EnginePlan, Room
 
 
@@ -31,6 +33,7 @@ class Starter:
     after: tuple[str, ...]  # services that start before any engine
     plans: tuple[EnginePlan, ...]
     rooms: tuple[Room, ...]
+    crowded: set[int] = field(default_factory=set)  # GPUs on which a look found that others had taken memory, by index
 
     def service(self, plan: EnginePlan, retries: int | None = None) -> Service:
         """Make the service of one engine; with less memory it may be tried again `retries` times."""
@@ -69,13 +72,19 @@ class Starter:
     def _look(self, plan: EnginePlan, left: int) -> Lowered | None:
         """Answer for an engine that is about to start: what to start in its place, where others have taken its memory since."""
         rooms = [room for room in self.rooms if room.gpu in plan.gpus]
-        shortages = [crowded(plan, self.plans, room, hardware.free_bytes(room.gpu)) for room in rooms]
-        missing = max(filter(None, shortages), key=lambda short: short.missing, default=None)
+        missing = max(filter(None, map(partial(self._crowded, plan), rooms)), key=lambda short: short.missing, default=None)
         descent = descend(plan, missing) if missing else None
         if missing is None or descent is None:
             return None
         said = f"finds less memory than was planned: {missing.said}.\n  It starts with {descent.said}"
         return Lowered(self.service(descent.plan, left), said)
+
+    def _crowded(self, plan: EnginePlan, room: Room) -> Shortage | None:
+        index = room.gpu.index
+        short = crowded(plan, self.plans, room, hardware.free_bytes(room.gpu), known=index in self.crowded)
+        if short:
+            self.crowded.add(index)  # engines that start later leave the rest
+        return short
 
     def _beside(self, plan: EnginePlan) -> list[EnginePlan]:
         return [each for each in self.plans if each.name != plan.name and set(each.gpus) & set(plan.gpus)]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from serve.values import EnginePlan, Rung
 
 MIB = 1 << 20
-MARGIN = 256 * MIB  # beyond what was missing: the next piece may be larger
+MARGIN = 256 * MIB  # beyond what was missing in a try: the next piece may be larger
 LEAST_CONTEXT = 1024  # tokens; less serves nobody
 UTILIZATION_STEP = 0.01  # of the GPU: a little less than what was free
 WISHES = {
@@ -50,10 +50,12 @@ def way_out(plan: EnginePlan, short: Shortage) -> str:
 
 
 def _lacking(plan: EnginePlan, short: Shortage, beside: Sequence[EnginePlan]) -> int:
-    """Bytes to do without: what was missing, a margin, and what else comes once there is traffic, where free memory was all that was seen.
+    """Bytes to do without: what was missing, where that was not counted a margin, and where only free memory was seen what comes later.
 
     An engine asks for its share without the allocator's slack, and those beside it have no picture at work yet.
     """
+    if short.counted:
+        return short.missing
     later = plan.budget.slack if plan.budget else 0
     growth = sum(each.budget.encoder + each.budget.slack for each in beside if each.budget)
     return short.missing + MARGIN + (later + growth if short.early else 0)

@@ -39,6 +39,7 @@ class Shortage:
     said: str
     missing: int = 0
     longest: int | None = None
+    counted: bool = False  # by the plan's own sums with the reserve, so that nothing beyond it is missing
     early: bool = False  # said before anything was allocated, so of what is free and not of what was tried
 
 
