@@ -42,5 +42,7 @@ BARS = {
     "fp8": Bar("What FP8 KV costs: right to the letter with BF16 KV, less that with FP8", "at most", 0.5, "points"),
     "cached": Bar("Answers from the prefix cache that differ from cold ones", "at most", 0),
     "batch": Bar("What company costs: right to the letter alone, less that at 32 at once", "at most", 1, "points"),
-    "pictures": Bar("What a second picture costs: right to the letter with one, less that with two", "at most", 5, "points", kept=7),
+    "pictures": Bar(
+        "What a second picture costs: right to the letter with one, less that with two", "at most", 5, "points", kept=7
+    ),
 }
