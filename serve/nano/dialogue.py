@@ -17,7 +17,9 @@ Style = Literal["instruct", "thinking"]
 WORDED = frozenset({"talk", "caption"})  # kinds that are said in words; all others are spelt, character by character
 
 # Found by a name, by a form or by a neighbour, and rarer than their difficulty deserves.
-_SLOW = frozenset({"field", "order", "which", "value", "cell", "name", "json", "address", "date", "phone", "items", "title"})
+_SLOW = frozenset({"field", "order", "name", "json", "address", "date", "phone", "items", "title", "count"})
+# Found by going from one place to another: learnt last of all.
+_SLOWEST = frozenset({"which", "value", "cell", "where"})
 
 _SYSTEM_PROMPTS = (
     "You are a helpful assistant.",
@@ -83,7 +85,7 @@ def _weight(turn: Turn, style: Style) -> float:
     """How much oftener than others it is asked: what takes steps, by who may take them; and what is learnt slowly."""
     if turn.thought:
         return 1.5 if style == "thinking" else 0.3
-    return 2.5 if turn.kind in _SLOW else 1.0
+    return 6.0 if turn.kind in _SLOWEST else 2.5 if turn.kind in _SLOW else 1.0
 
 
 def _dialogue(samples: Sequence[Sample], place: int, turn: Turn, style: Style, rng: Random) -> Dialogue:

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from transformers import Qwen3VLForConditionalGeneration
 
 
-_LARGEST = torch.finfo(torch.float8_e4m3fn).max  # what is larger would become NaN
+_LARGEST = torch.finfo(torch.float8_e4m3fn).max
+_BEHIND_THE_POINT = ~0xFFFFF  # of a float32: sign, exponent, and the three bits of its fraction that e4m3 has
+_SMALL, _STEP = 2.0**-6, 2.0**-9  # numbers below the one are multiples of the other
 
 
 def _exact(kept: Tensor) -> Tensor:
@@ -29,9 +31,15 @@ def _exact(kept: Tensor) -> Tensor:
 
 
 def as_fp8(kept: Tensor) -> Tensor:
-    """`kept` as an FP8 KV cache returns it (e4m3, scale 1). Its gradient passes as if nothing were rounded."""
-    rounded = kept.detach().clamp(-_LARGEST, _LARGEST).to(torch.float8_e4m3fn).to(kept.dtype)
-    return kept + (rounded - kept).detach()
+    """`kept` as vLLM's FP8 KV cache on a CPU returns it: e4m3, scale 1, cut off and not rounded to the nearest.
+
+    Its gradient passes as if nothing were cut. https://github.com/vllm-project/vllm/blob/main/csrc/cpu/cpu_attn_fp8.hpp
+    """
+    exact = kept.detach().float().clamp(-_LARGEST, _LARGEST)
+    normal = (exact.view(torch.int32) & _BEHIND_THE_POINT).view(torch.float32)
+    small = (exact / _STEP).trunc() * _STEP
+    stored = torch.where(exact.abs() < _SMALL, small, normal).to(kept.dtype)
+    return kept + (stored - kept).detach()
 
 
 class Seen(NamedTuple):

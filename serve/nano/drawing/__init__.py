@@ -32,7 +32,6 @@ _SHARES = {
     "caption": 0.6,
     "columns": 0.5,
     "headers": 0.5,
-    "which": 0.6,
     "product": 0.7,
 }
 _SPLITS = {"train": 0, "test": 1}

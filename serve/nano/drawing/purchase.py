@@ -91,8 +91,9 @@ def _lookups(purchase: Purchase, asker: Asker, rng: Random) -> list[Turn]:
         asker.turn("price", form.write(amount), item=_typed(name, rng)),
         asker.turn("items", "\n".join(name for name, _ in items)),
     ]
-    if [price for _, price in items].count(amount) == 1:
-        turns.append(asker.turn("which", name, price=form.write(amount)))
+    prices = [price for _, price in items]
+    alone = [(name, price) for name, price in items if prices.count(price) == 1]
+    turns += [asker.turn("which", name, price=form.write(price)) for name, price in rng.sample(alone, min(2, len(alone)))]
     return turns
 
 

@@ -113,18 +113,22 @@ def _grid(sheet: Sheet, kind: str, edges: list[float], count: int, leading: floa
 
 def asked(header: list[str], rows: list[list[str]], asker: Asker, rng: Random) -> list[Turn]:
     text = "\n".join(" ".join(row) for row in [header, *rows])
-    row, column = rng.choice(rows), rng.randrange(1, len(header))
+    column = rng.randrange(1, len(header))
     turns = [
         *(asker.turn("transcribe", text) for _ in range(2)),
         asker.turn("rows", str(len(rows))),
         asker.turn("columns", str(len(header))),
         asker.turn("headers", "\n".join(header)),
-        asker.turn("cell", row[column], row=row[0], column=header[column]),
-        asker.turn("cell", row[column], row=row[0], column=header[column]),
+        *(_cell(header, rows, asker, rng) for _ in range(4)),
         asker.turn("caption", _caption(header, rows, asker)),
         asker.turn("absent", asker.say("There is no chart with bars.", "图中没有柱状图。"), ask="absent_bar"),
     ]
     return turns + reckoned([(row[0], int(row[column])) for row in rows], header[column], asker, rng)
+
+
+def _cell(header: list[str], rows: list[list[str]], asker: Asker, rng: Random) -> Turn:
+    row, column = rng.choice(rows), rng.randrange(1, len(header))
+    return asker.turn("cell", row[column], row=row[0], column=header[column])
 
 
 def _caption(header: list[str], rows: list[list[str]], asker: Asker) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from random import Random
 from typing import TYPE_CHECKING, Any
 
+import pytest
 import torch
 from PIL import Image
 from transformers import AutoProcessor
@@ -103,10 +104,24 @@ def test_a_step_has_one_shape_and_loses_nothing(source: Source) -> None:
     assert sum(int((step["weights"] > 0).sum()) for step in steps) == answers
 
 
-def test_what_an_fp8_cache_keeps_is_rounded_and_still_learnt() -> None:
-    kept = torch.tensor([1.0, 1.07, 500.0, -0.3], requires_grad=True)
-    rounded = as_fp8(kept)
-    rounded.sum().backward()  # type: ignore[no-untyped-call]  # torch is untyped here
-    assert rounded.tolist() == [1.0, 1.125, 448.0, -0.3125]
-    assert kept.grad is not None
-    assert kept.grad.tolist() == [1.0] * 4
+@pytest.mark.skipif(not torch.cpu._is_avx512_supported(), reason="vLLM has no FP8 KV cache on this CPU")
+def test_keys_and_values_are_learnt_as_the_engine_keeps_them() -> None:
+    sizes = (torch.logspace(-12, 10, 32 * 200, base=2) * torch.tensor([1, -1]).repeat(32 * 100)).bfloat16()
+    cache = torch.cat([_kept(sizes[first : first + 32]) for first in range(0, len(sizes), 32)])
+    learnt = sizes.float().requires_grad_()
+    kept = as_fp8(learnt)
+    assert torch.equal(kept, cache)
+    kept.sum().backward()
+    assert learnt.grad is not None
+    assert bool((learnt.grad == 1).all())
+
+
+def _kept(sizes: torch.Tensor) -> torch.Tensor:
+    """What vLLM's cache on a CPU holds of as many numbers as a block has tokens, each filling one token."""
+    import vllm._C  # noqa: F401, PLC0415 registers the kernels
+
+    cache = torch.zeros(1, 1, 64, 64, dtype=torch.uint8)
+    keys, values = cache.chunk(2, dim=2)
+    filled = sizes[:, None, None].expand(32, 1, 64).contiguous()
+    torch.ops._C.cpu_attn_reshape_and_cache(filled, filled.clone(), keys, values, torch.arange(32), "vec", 1.0, 1.0, "fp8")
+    return values[0, 0].view(torch.float8_e4m3fn).float()[:, 0]
