@@ -90,17 +90,21 @@ def _less(plan: EnginePlan, less: int) -> float | None:
 
 
 def _next_rung(plan: EnginePlan, kind: Kind, less: int) -> Descent | None:
+    """One rung; or as many as it takes until the KV cache can do without `less` and hold a full context, where that can be had."""
+    first, settings, share = None, plan.settings, _less(plan, less)
     for at, rung in enumerate(plan.rungs):
         if kind == "loading" and not _is_weights(rung):
             continue
-        settings = lower(plan.settings, rung, plan.open_keys)
-        if settings == plan.settings:
+        before, settings = settings, lower(settings, rung, plan.open_keys)
+        if settings == before:
             continue
-        share = _less(plan, less)
         lowered = replace(plan, settings=settings, rungs=plan.rungs[at + 1 :], gpu_memory_utilization=share)
-        smaller = None if _is_weights(rung) else _smaller_cache(lowered, less)
-        return Descent(smaller.plan, f"{rung.what} and {smaller.said}") if smaller else Descent(lowered, rung.what)
-    return None
+        first = first or Descent(lowered, rung.what)
+        if _is_weights(rung):
+            return first
+        if smaller := _smaller_cache(lowered, less):
+            return Descent(smaller.plan, f"{rung.what} and {smaller.said}")
+    return first
 
 
 def _is_weights(rung: Rung) -> bool:
