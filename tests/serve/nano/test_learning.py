@@ -11,6 +11,7 @@ import torch
 from transformers import Qwen3VLForConditionalGeneration
 
 from serve.nano.dialogue import dialogues
+from serve.nano.export import CUT_OFF_GAIN
 from serve.nano.feed import Diet, Feed, Progress, Source
 from serve.nano.learning import Learner
 from serve.nano.model import fresh
@@ -47,7 +48,8 @@ def test_the_losses_fall_and_nothing_is_left_out(source: Source) -> None:
 def test_a_checkpoint_holds_the_trained_weights_in_its_size(model: Qwen3VLForConditionalGeneration, folder: Path) -> None:
     loaded = Qwen3VLForConditionalGeneration.from_pretrained(folder, dtype=torch.bfloat16)
     for name, value in model.state_dict().items():
-        assert torch.equal(loaded.state_dict()[name], value.to(torch.bfloat16)), name
+        gain = CUT_OFF_GAIN if name.endswith(("q_norm.weight", "o_proj.weight")) else 1.0  # for the cache: test_export.py
+        assert torch.equal(loaded.state_dict()[name], (value * gain).to(torch.bfloat16)), name
     assert (folder / "model.safetensors").stat().st_size <= 2 * MAX_PARAMETERS + 50_000
 
 
