@@ -27,7 +27,7 @@ _TIED = "lm_head.weight"
 # nearest: they come back 4.5 % too small on average (of a number 2**e * (1 + m): 1/16 / (1 + m), over all m as they occur). Queries and
 # what attention hands on are larger by as much. https://github.com/vllm-project/vllm/blob/v0.32.0/csrc/cpu/cpu_attn_fp8.hpp
 CUT_OFF_GAIN = 1.047
-LARGER = ("q_norm.weight", "o_proj.weight")
+_GAINS = ("q_norm.weight", "o_proj.weight")
 
 
 def write(folder: Path, kind: PoolName, model: Qwen3VLForConditionalGeneration, nano: Shape, vocabulary: Vocabulary) -> None:
@@ -41,7 +41,7 @@ def write(folder: Path, kind: PoolName, model: Qwen3VLForConditionalGeneration, 
 
 
 def _stored(name: str, value: Tensor) -> Tensor:
-    gain = CUT_OFF_GAIN if name.endswith(LARGER) else 1.0
+    gain = CUT_OFF_GAIN if name.endswith(_GAINS) else 1.0
     return (value.detach().to("cpu") * gain).to(torch.bfloat16).contiguous()
 
 
