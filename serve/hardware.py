@@ -6,6 +6,7 @@ import os
 import re
 from dataclasses import replace
 from itertools import takewhile
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import psutil
@@ -29,11 +30,21 @@ def probe(cuda_visible_devices: str | None, *, with_gpus: bool) -> Hardware:
         PlanError: the variable names a GPU that the driver does not know, or the driver does not answer.
 
     """
-    machine = Hardware((), len(os.sched_getaffinity(0)), psutil.virtual_memory().total)
+    cores, memory = len(os.sched_getaffinity(0)), psutil.virtual_memory().total
+    machine = Hardware((), cores, memory, fp8_on_cpu=_keeps_fp8(Path("/proc/cpuinfo")))
     if not with_gpus:
         return machine
     driven = _driven(machine)
     return replace(driven, gpus=visible(driven.gpus, cuda_visible_devices))
+
+
+def _keeps_fp8(cpuinfo: Path) -> bool:
+    """https://github.com/vllm-project/vllm/blob/v0.32.0/vllm/v1/attention/backends/cpu_attn.py: `_get_attn_isa`."""
+    try:
+        flags = cpuinfo.read_text(encoding="utf-8").split()
+    except OSError:
+        return False
+    return "avx512f" in flags or "amx_tile" in flags
 
 
 def free_bytes(gpu: Gpu) -> int:

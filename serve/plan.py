@@ -136,7 +136,7 @@ def _engine(config: DuetConfig, hardware: Hardware, slot: Slot, neighbours: int,
         # Threads beyond the cores spin for them: two engines with two threads each on two cores answered several times slower.
         # One core is left to the router and the engines' own front ends.
         threads=None if slot.gpus else max(1, (hardware.cores - 1) // neighbours),
-        settings=settings(slot.pool, pool.engine, None, gpu),
+        settings=settings(slot.pool, pool.engine, None, gpu, fp8_on_cpu=hardware.fp8_on_cpu),
         kv_cache_memory_bytes=pool.engine.kv_cache_memory or KV_ON_CPU,
         gpu_memory_utilization=None,
         drain_s=config.serve.drain_s,

@@ -10,7 +10,7 @@ from serve import hardware, ports
 from serve.command import command
 from serve.errors import EngineDied
 from serve.package import bytecode_env
-from serve.planning.crowding import crowded
+from serve.planning.crowding import crowded, lacking
 from serve.planning.descent import descend, way_out
 from serve.planning.shortage import shortage
 from serve.service import Lowered, Service
@@ -80,11 +80,10 @@ class Starter:
         return Lowered(self.service(descent.plan, left), said)
 
     def _crowded(self, plan: EnginePlan, room: Room) -> Shortage | None:
-        index = room.gpu.index
-        short = crowded(plan, self.plans, room, hardware.free_bytes(room.gpu), known=index in self.crowded)
-        if short:
-            self.crowded.add(index)  # engines that start later leave the rest
-        return short
+        index, free = room.gpu.index, hardware.free_bytes(room.gpu)
+        if lacking(plan, self.plans, room, free) > room.reserve:
+            self.crowded.add(index)  # engines that start later give their part, whatever this one can
+        return crowded(plan, self.plans, room, free, known=index in self.crowded)
 
     def _beside(self, plan: EnginePlan) -> list[EnginePlan]:
         return [each for each in self.plans if each.name != plan.name and set(each.gpus) & set(plan.gpus)]

@@ -45,7 +45,8 @@ class Gpu:
 class Hardware:
     """What the engines can run on. Without GPUs they run on the CPU.
 
-    `driver` is the NVIDIA driver's version ("580.95.05"), `cuda` the newest CUDA that it runs ("13.0").
+    `driver` is the NVIDIA driver's version ("580.95.05"), `cuda` the newest CUDA that it runs ("13.0"). `fp8_on_cpu`: the
+    CPU has AVX-512 or AMX, without which vLLM keeps no FP8 KV cache on it.
     """
 
     gpus: tuple[Gpu, ...]
@@ -53,6 +54,7 @@ class Hardware:
     memory_bytes: int
     driver: str | None = None
     cuda: str | None = None
+    fp8_on_cpu: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,7 +47,7 @@ def no_settings_from_outside() -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def cache_dir(pytestconfig: pytest.Config) -> Path:
-    """Embedded checkpoints and probed flags, kept from run to run; `make clean` removes them."""
+    """Bytecode, logs and probed flags, kept from run to run; `make clean` removes them."""
     assert pytestconfig.cache is not None
     return pytestconfig.cache.mkdir("duet")
 
@@ -85,8 +85,10 @@ def bf16_engine(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> It
     file = folder / "duet.yaml"
     pools = {"instruct": {"replicas": [engine], "engine": {"kv_cache_dtype": "auto"}}}
     file.write_text(json.dumps({"pools": pools, "serve": {"cache_dir": str(cache_dir)}}))
-    with running([*DUET, "serve", "--pool", "instruct", "--config", str(file)], folder / "serve.log") as serve:
+    output = folder / "serve.log"
+    with running([*DUET, "serve", "--pool", "instruct", "--config", str(file)], output) as serve:
         wait_for("the engine", lambda: serve.poll() is not None or answers(f"{engine}/health"), START_S)
+        assert serve.poll() is None, output.read_text()
         yield engine
 
 

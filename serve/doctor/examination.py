@@ -83,7 +83,7 @@ def _hardware(devices: str | None) -> tuple[Hardware, list[Check]]:
 
 
 def _without_gpus(machine: Hardware) -> Hardware:
-    return Hardware((), machine.cores, machine.memory_bytes)
+    return Hardware((), machine.cores, machine.memory_bytes, fp8_on_cpu=machine.fp8_on_cpu)
 
 
 def _package(config: DuetConfig) -> tuple[Package | None, list[Check]]:

@@ -33,9 +33,9 @@ def kept(archive: Path, asks: int) -> Iterator[Case]:
             yield Case(sample.image, turn.ask, turn.answer, turn.kind)
 
 
-def drawn(count: int, asks: int, first: int = 0) -> Iterator[Case]:
+def drawn(count: int, asks: int) -> Iterator[Case]:
     """Up to `asks` questions about each of `count` pictures of the test split, talk without a picture among them."""
-    for seed in range(first, first + count):
+    for seed in range(count):
         sample = draw(seed, "test")
         for turn in sample.turns[:asks]:
             yield Case(sample.image, turn.ask, turn.answer, turn.kind)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -11,8 +11,7 @@ if TYPE_CHECKING:
 
     from serve.nano.sample import Sample, Turn
     from serve.nano.tokenizer import Tokenizer
-
-Style = Literal["instruct", "thinking"]
+    from serve.values import PoolName
 
 WORDED = frozenset({"talk", "caption"})  # kinds that are said in words; all others are spelt, character by character
 
@@ -49,7 +48,7 @@ class Piece(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Dialogue:
-    """One conversation and the last answer. `thought` is `None` where none is opened;"""
+    """One conversation and the last answer. `thought` is `None` where none is opened, empty where the ask takes no steps."""
 
     prompt: tuple[Piece, ...]
     answer: str
@@ -73,7 +72,7 @@ class Dialogue:
         return english if self.prompt[-1].text.isascii() else chinese
 
 
-def dialogues(samples: Sequence[Sample], style: Style, asks: int, rng: Random) -> list[Dialogue]:
+def dialogues(samples: Sequence[Sample], style: PoolName, asks: int, rng: Random) -> list[Dialogue]:
     """Up to `asks` separate conversations about the same pictures, one of `samples` being asked about in each."""
     places = [(place, turn) for place, sample in enumerate(samples) for turn in sample.turns]
     # Weighted and without replacement: https://doi.org/10.1016/j.ipl.2005.11.003
@@ -81,14 +80,14 @@ def dialogues(samples: Sequence[Sample], style: Style, asks: int, rng: Random) -
     return [_dialogue(samples, place, turn, style, rng) for place, turn in chosen]
 
 
-def _weight(turn: Turn, style: Style) -> float:
+def _weight(turn: Turn, style: PoolName) -> float:
     """How much oftener than others it is asked: what takes steps, by who may take them; and what is learnt slowly."""
     if turn.thought:
         return 1.5 if style == "thinking" else 0.3
     return 6.0 if turn.kind in _SLOWEST else 2.5 if turn.kind in _SLOW else 1.0
 
 
-def _dialogue(samples: Sequence[Sample], place: int, turn: Turn, style: Style, rng: Random) -> Dialogue:
+def _dialogue(samples: Sequence[Sample], place: int, turn: Turn, style: PoolName, rng: Random) -> Dialogue:
     pictures = [index for index, sample in enumerate(samples) if sample.image is not None]
     ask = turn.ask if len(pictures) < 2 else _pointed(turn.ask, place, rng)
     earlier = [other for other in samples[place].turns if other is not turn]
@@ -99,13 +98,6 @@ def _dialogue(samples: Sequence[Sample], place: int, turn: Turn, style: Style, r
         pieces.append(Piece(f"<|im_start|>assistant\n{before.answer}<|im_end|>\n<|im_start|>user\n{ask}<|im_end|>\n"))
     pieces.append(Piece("<|im_start|>assistant\n" + ("<think>\n" if style == "thinking" else "")))
     return Dialogue(_merged(pieces), turn.answer, turn.thought if style == "thinking" else None, turn.kind)
-
-
-def prompt(ask: str, pictures: int, style: Style, system: str = "") -> tuple[Piece, ...]:
-    """A conversation's beginning as the chat template writes it: pictures first, then the ask."""
-    pieces = [Piece(f"<|im_start|>system\n{system}<|im_end|>\n")] if system else []
-    pieces += [Piece("<|im_start|>user\n"), *(_picture(index) for index in range(pictures)), Piece(f"{ask}<|im_end|>\n")]
-    return _merged([*pieces, Piece("<|im_start|>assistant\n" + ("<think>\n" if style == "thinking" else ""))])
 
 
 def _system(rng: Random) -> list[Piece]:

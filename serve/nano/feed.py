@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 from dataclasses import dataclass
 from random import Random
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import torch
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
@@ -20,15 +20,14 @@ if TYPE_CHECKING:
 
     from torch import Tensor
 
-    from serve.nano.dialogue import Style
+    from serve.nano.fonts import Split
     from serve.nano.packing import Budget
     from serve.nano.reading import Reading
     from serve.nano.sample import Sample
     from serve.nano.tokenizer import Tokenizer
+    from serve.values import PoolName
 
-    Draw = Callable[[int, "Split"], Sample]
-
-Split = Literal["train", "test"]
+    Draw = Callable[[int, Split], Sample]
 
 _SEEDS = 2**40  # of one stage: more than can be drawn
 _STAGES = 8
@@ -100,7 +99,7 @@ class Feed(IterableDataset[dict[str, torch.Tensor]]):  # type: ignore[misc]  # t
         return part >= 0.1 or max(len(sample.glyphs) for sample in samples) <= most
 
     def _reading(self, samples: list[Sample], rng: Random) -> Reading:
-        style: Style = "thinking" if rng.random() < self._diet.thinking else "instruct"
+        style: PoolName = "thinking" if rng.random() < self._diet.thinking else "instruct"
         asked = dialogues(samples, style, self._diet.asks, rng)
         return read([cut(sample.image, sample.glyphs) for sample in samples if sample.image], asked, self._source.tokenizer)
 

@@ -26,10 +26,10 @@ if TYPE_CHECKING:
 
     from transformers import Qwen3VLForConditionalGeneration
 
-    from serve.nano.dialogue import Style
     from serve.nano.feed import Source
     from serve.nano.packing import Array
     from serve.nano.reading import Reading
+    from serve.values import PoolName
 
 
 _ASKS = 6  # about each picture
@@ -38,8 +38,8 @@ _ASKS = 6  # about each picture
 class HeldOut:
     """Readings of `count` test pictures, each asked everything about, in one style."""
 
-    def __init__(self, source: Source, count: int, style: Style, workers: int) -> None:
-        readings = [reading for reading in _drawn(_Reader(source, style), count, workers) if fits(reading)]
+    def __init__(self, source: Source, count: int, style: PoolName, workers: int) -> None:
+        readings = [reading for reading in _drawn(_Reader(source, style), count, workers) if fits(reading, source.budget)]
         self._kinds = [spoken.kind for reading in readings for spoken in reading.spoken]
         self._steps = list(packs(readings, source.budget, {}))
 
@@ -68,7 +68,7 @@ def _hits(
 
 
 class _Reader:
-    def __init__(self, source: Source, style: Style) -> None:
+    def __init__(self, source: Source, style: PoolName) -> None:
         self._source, self._style = source, style
 
     def __call__(self, seed: int) -> Reading:

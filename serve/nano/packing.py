@@ -59,20 +59,20 @@ def needed(reading: Reading) -> Budget:
     )
 
 
-def fits(reading: Reading) -> bool:
-    """Whether no picture and no conversation is longer than attention is set up for."""
-    return all(len(picture.values) <= MAX_PICTURE for picture in reading.pictures) and all(
-        len(spoken.ids) <= MAX_SPOKEN for spoken in reading.spoken
-    )
+def fits(reading: Reading, budget: Budget) -> bool:
+    """Whether a step can hold it, and no picture and no conversation is longer than attention is set up for."""
+    pictures = all(len(picture.values) <= MAX_PICTURE for picture in reading.pictures)
+    spoken = all(len(spoken.ids) <= MAX_SPOKEN for spoken in reading.spoken)
+    return pictures and spoken and budget.holds(needed(reading))
 
 
 def packs(readings: Iterable[Reading], budget: Budget, alphabet: Mapping[int, int]) -> Iterator[dict[str, Array]]:
-    """Full steps of readings, in their order. What would not fit waits for the next step; a remainder is packed too."""
+    """Full steps of the readings that fit, in their order. What a step has no room for opens the next; a remainder is packed too."""
     pack = _Pack(budget, alphabet)
     for reading in readings:
-        need = needed(reading)
-        if not (budget.holds(need) and fits(reading)):
+        if not fits(reading, budget):
             continue
+        need = needed(reading)
         if not budget.holds(pack.used.plus(need)):
             yield pack.arrays()
             pack = _Pack(budget, alphabet)
@@ -134,7 +134,6 @@ class _Pack:
         return {
             "values": self._filled("values", (budget.patches, PATCH_BYTES), np.uint8),
             "place": self._filled("place", (budget.patches, 4), np.int16, fill=2),
-            "picture_sizes": self._filled("picture_lengths", (budget.pictures,), np.int32),
             "picture_ends": self._ends("picture_lengths", budget.patches, budget.pictures, MAX_PICTURE),
             "glyphs": self._filled("glyphs", (budget.glyphs, 3), np.int32, fill=-1),
             "ids": ids,

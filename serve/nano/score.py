@@ -64,7 +64,6 @@ def _even(text: str) -> str:
 
 def _parses(text: str) -> bool:
     try:
-        json.loads(text)
+        return isinstance(json.loads(text), dict)
     except ValueError:
         return False
-    return True

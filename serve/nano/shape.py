@@ -23,10 +23,9 @@ VISUAL_TOKEN = PATCH * MERGE  # pixels a side
 MIN_PIXELS = 256 * VISUAL_TOKEN**2
 
 _TEXT = Text(layers=4, hidden=256, intermediate=512, heads=4, kv_heads=2, head_dim=64, mrope_section=(12, 10, 10))
-_VISION = Vision(depth=8, hidden=160, intermediate=320, deepstack=(3,), heads=5)
-
 # 16 x 16 learnt positions, stretched over every picture, instead of 48 x 48: those would be 330,000 parameters more.
-_LEARNT_POSITIONS = 256
+_VISION = Vision(depth=8, hidden=160, intermediate=320, deepstack=(3,), heads=5, learnt_positions=256)
+
 # Pictures are tens of tokens wide. With Qwen's 5,000,000 two thirds of the rotary pairs hardly turn over that distance.
 _ROPE_THETA = 10_000
 
@@ -41,5 +40,4 @@ def model_config(nano: Shape) -> dict[str, object]:
     """`config.json` of an embedded model."""
     whole = cast("dict[str, Any]", config(nano))
     whole["text_config"]["rope_theta"] = _ROPE_THETA
-    whole["vision_config"]["num_position_embeddings"] = _LEARNT_POSITIONS
     return whole

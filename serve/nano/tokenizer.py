@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import tokenizers
 from tokenizers import models, normalizers, pre_tokenizers, trainers
 
-from serve.checkpoint.special_tokens import ALL, token_id
+from serve.checkpoint.special_tokens import token_id
 from serve.checkpoint.tokenizer import pipeline
 from serve.checkpoint.vocabulary import WORD_PATTERN, Vocabulary
 
@@ -84,9 +84,6 @@ class Tokenizer:
 
     def special(self, token: str) -> int:
         return token_id(token, len(self.vocabulary.pieces))
-
-    def __len__(self) -> int:
-        return len(self.vocabulary.pieces) + len(ALL)
 
     def encode(self, text: str) -> list[int]:
         """The ids that a server makes of `text`, special tokens included."""

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
 _WORDED_SAMPLES = 1_500  # that the tokenizer is trained on
 _LOOK_EVERY = 60.0  # seconds
+_RESUME = "go on from what an earlier run saved in --out; with another --seed, else the same drawings come again"
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,7 +165,7 @@ def _wish() -> Wish:
     parser.add_argument("--rate", type=float, default=1.0, help="of learning, in those of serve/nano/optimizer.py")
     parser.add_argument("--held-out", type=int, default=192, help="test pictures that are looked at every minute")
     parser.add_argument("--no-compile", dest="compiled", action="store_false", help="run without torch.compile")
-    parser.add_argument("--resume", action="store_true", help="go on from what an earlier run saved in --out")
+    parser.add_argument("--resume", action="store_true", help=_RESUME)
     parser.add_argument("--no-graph", dest="captured", action="store_false", help="launch every kernel of every step anew")
     return Wish(**vars(parser.parse_args()))
 

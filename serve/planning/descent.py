@@ -36,17 +36,23 @@ class Descent:
 
 def descend(plan: EnginePlan, short: Shortage, beside: Sequence[EnginePlan] = ()) -> Descent | None:
     """Take the next step down that may help, wishes left alone; `None` where there is none. `beside` are the others on its GPUs."""
-    less = _lacking(plan, short, beside)
-    if short.kind == "context":
-        return _shorter(plan, short.longest or plan.settings.max_model_len // 2)
-    if short.kind == "running" and (smaller := _smaller_cache(plan, less)):
-        return smaller
-    return _next_rung(plan, short.kind, less)
+    step = _step(plan, short, _lacking(plan, short, beside))
+    if step and short.counted and _given(plan, step.plan) < short.missing:
+        return replace(step, said=f"{step.said}, which may not be enough")
+    return step
 
 
 def way_out(plan: EnginePlan, short: Shortage) -> str:
     """Say what the user can do where Duet may change nothing more."""
     return f"Leave pools.{plan.pool}.engine.{WISHES[short.kind]} to Duet, or lower them. {LAST_RESORTS}."
+
+
+def _step(plan: EnginePlan, short: Shortage, less: int) -> Descent | None:
+    if short.kind == "context":
+        return _shorter(plan, short.longest or plan.settings.max_model_len // 2)
+    if short.kind == "running" and (smaller := _smaller_cache(plan, less)):
+        return smaller
+    return _next_rung(plan, short.kind, less)
 
 
 def _lacking(plan: EnginePlan, short: Shortage, beside: Sequence[EnginePlan]) -> int:
@@ -90,17 +96,26 @@ def _less(plan: EnginePlan, less: int) -> float | None:
 
 
 def _next_rung(plan: EnginePlan, kind: Kind, less: int) -> Descent | None:
+    """One rung; or as many as it takes until the KV cache can do without `less` and hold a full context, where that can be had."""
+    first, settings, share = None, plan.settings, _less(plan, less)
     for at, rung in enumerate(plan.rungs):
         if kind == "loading" and not _is_weights(rung):
             continue
-        settings = lower(plan.settings, rung, plan.open_keys)
-        if settings == plan.settings:
+        before, settings = settings, lower(settings, rung, plan.open_keys)
+        if settings == before:
             continue
-        share = _less(plan, less)
         lowered = replace(plan, settings=settings, rungs=plan.rungs[at + 1 :], gpu_memory_utilization=share)
-        smaller = None if _is_weights(rung) else _smaller_cache(lowered, less)
-        return Descent(smaller.plan, f"{rung.what} and {smaller.said}") if smaller else Descent(lowered, rung.what)
-    return None
+        first = first or Descent(lowered, rung.what)
+        if _is_weights(rung):
+            return first
+        if smaller := _smaller_cache(lowered, less):
+            return Descent(smaller.plan, f"{rung.what} and {smaller.said}")
+    return first
+
+
+def _given(plan: EnginePlan, lowered: EnginePlan) -> int:
+    """Bytes less by the plan's own sums, which are not made again for other settings."""
+    return plan.budget.total - lowered.budget.total if plan.budget and lowered.budget else 0
 
 
 def _is_weights(rung: Rung) -> bool:

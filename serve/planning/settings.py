@@ -34,14 +34,17 @@ ON_CPU = {"max_model_len": 8_192, "max_num_seqs": 32, "max_image_pixels": 1_310_
 STEPPED = ("quantization", *ON_GPU)  # keys that a rung may change
 
 
-def settings(pool: PoolName, asked: EngineConfig, card: ModelCard | None, gpu: Gpu | None) -> Settings:
+def settings(
+    pool: PoolName, asked: EngineConfig, card: ModelCard | None, gpu: Gpu | None, *, fp8_on_cpu: bool = True
+) -> Settings:
     """Take every wish, and the rule for the hardware where there is none.
 
     Raises:
         PlanError: a wish that this GPU or this model cannot be given, whatever the memory.
 
     """
-    _check(pool, asked, card, gpu)
+    has_fp8 = _has_bfloat16(gpu) if gpu else fp8_on_cpu
+    _check(pool, asked, card, gpu, has_fp8=has_fp8)
     rules = ON_GPU if gpu else ON_CPU
     batch = _or(asked.max_num_batched_tokens, rules.get("max_num_batched_tokens"))
     seqs = _or(asked.max_num_seqs, min(rules["max_num_seqs"], batch or rules["max_num_seqs"]))
@@ -50,7 +53,7 @@ def settings(pool: PoolName, asked: EngineConfig, card: ModelCard | None, gpu: G
     return Settings(
         dtype=asked.dtype or (None if _has_bfloat16(gpu) else "half"),
         quantization=None if card and card.quantization else asked.quantization,  # vLLM finds the checkpoint's own by itself
-        kv_cache_dtype=asked.kv_cache_dtype or ("fp8" if _has_bfloat16(gpu) else "auto"),
+        kv_cache_dtype=asked.kv_cache_dtype or ("fp8" if has_fp8 else "auto"),
         max_model_len=_or(asked.max_model_len, rules["max_model_len"]),
         max_num_seqs=seqs,
         max_num_batched_tokens=batch,
@@ -85,18 +88,18 @@ def _has_bfloat16(gpu: Gpu | None) -> bool:
     return gpu is None or gpu.compute_capability >= BFLOAT16_SINCE
 
 
-def _check(pool: PoolName, asked: EngineConfig, card: ModelCard | None, gpu: Gpu | None) -> None:
-    for key, why in _objections(asked, card, gpu):
+def _check(pool: PoolName, asked: EngineConfig, card: ModelCard | None, gpu: Gpu | None, *, has_fp8: bool) -> None:
+    for key, why in _objections(asked, card, gpu, has_fp8=has_fp8):
         raise PlanError(f"pools.{pool}.engine.{key} = {getattr(asked, key)!r}: {why}")
 
 
-def _objections(asked: EngineConfig, card: ModelCard | None, gpu: Gpu | None) -> Iterator[tuple[str, str]]:
+def _objections(asked: EngineConfig, card: ModelCard | None, gpu: Gpu | None, *, has_fp8: bool) -> Iterator[tuple[str, str]]:
     on = f"{gpu.name} (compute capability {gpu.compute_capability[0]}.{gpu.compute_capability[1]})" if gpu else "a CPU"
     kv, dtype = asked.kv_cache_dtype or "auto", asked.dtype or "auto"
     if kv == "fp8_e5m2":
         yield "kv_cache_dtype", NO_E5M2
-    if kv.startswith("fp8") and not _has_bfloat16(gpu):
-        yield "kv_cache_dtype", f"{on} has no FP8 KV cache; that needs 8.0"
+    if kv.startswith("fp8") and not has_fp8:
+        yield "kv_cache_dtype", f"{on} has no FP8 KV cache; that needs 8.0, or a CPU with AVX-512 or AMX"
     if card and (why := _unknown_size(card, kv)):
         yield "kv_cache_dtype", why
     if dtype not in {"auto", "bfloat16", *HALVES}:

@@ -28,9 +28,10 @@ JSON = frozenset({"json"})
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A question about a picture (a data URL), and the right answer. `steps`: it takes several to find it."""
+    """A question about a picture (a data URL; its place in the archive), and the right answer. `steps`: it takes several to find it."""
 
     picture: str = field(repr=False)
+    number: int
     text: str
     right: str
     kind: str
@@ -53,15 +54,15 @@ class Ask:
 def every_ask() -> list[Ask]:
     """All that the fixed test set asks."""
     asks = []
-    for sample in read(PICTURES):
+    for number, sample in enumerate(read(PICTURES)):
         assert sample.image
         picture = data_url(sample.image)
-        asks += [Ask(picture, turn.ask, turn.answer, turn.kind, bool(turn.thought)) for turn in sample.turns]
+        asks += [Ask(picture, number, turn.ask, turn.answer, turn.kind, bool(turn.thought)) for turn in sample.turns]
     return asks
 
 
 def chosen(asks: Sequence[Ask], count: int) -> list[Ask]:
-    """About `count` of them: of each kind its share, at least one, by the hash of question and picture."""
+    """About `count` of them: of each kind its share, at least one, by the hash of question, answer and place in the archive."""
     kinds: dict[str, list[Ask]] = defaultdict(list)
     for ask in sorted(asks, key=_order):
         kinds[ask.kind].append(ask)
@@ -80,4 +81,4 @@ def data_url(picture: Image) -> str:
 
 
 def _order(ask: Ask) -> str:
-    return hashlib.sha256(f"{ask.text}\n{ask.right}\n{ask.picture}".encode()).hexdigest()
+    return hashlib.sha256(f"{ask.text}\n{ask.right}\n{ask.number}".encode()).hexdigest()

@@ -10,7 +10,7 @@ from typing import Literal
 class Bar:
     """A figure's limit. All are percentages or, as differences of two, points.
 
-    `kept` is what the weights in the package are held to where they do not reach `limit` yet: nothing may make it worse.
+    `kept` is what `make test` holds the weights in the package to, where they do not reach `limit` yet, or only just do.
     """
 
     what: str
@@ -22,8 +22,12 @@ class Bar:
     def met(self, value: float) -> bool:
         return self._within(value, self.limit)
 
+    @property
+    def held(self) -> float:
+        return self.limit if self.kept is None else self.kept
+
     def holds(self, value: float) -> bool:
-        return self._within(value, self.limit if self.kept is None else self.kept)
+        return self._within(value, self.held)
 
     def _within(self, value: float, limit: float) -> bool:
         return value >= limit if self.sense == "at least" else value <= limit

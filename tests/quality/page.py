@@ -32,10 +32,10 @@ def markdown(found: Mapping[str, float], instruct: Pairs, thinking: Pairs, note:
 
 def _gates(found: Mapping[str, float]) -> str:
     rows = [
-        (bar.what, str(bar), f"{found[name]:.1f} {bar.unit}", "" if bar.met(found[name]) else "**missed**")
+        (bar.what, str(bar), f"{bar.held:g}", f"{found[name]:.1f} {bar.unit}", "" if bar.met(found[name]) else "**missed**")
         for name, bar in BARS.items()
     ]
-    return _table(("gate", "bar", "found", ""), rows)
+    return _table(("gate", "bar", "held to", "found", ""), rows)
 
 
 def _by_kind(instruct: Pairs) -> str:

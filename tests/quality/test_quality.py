@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from tests.quality.conftest import Gates
     from tests.quality.figures import Pairs
 
+pytestmark = pytest.mark.timeout(900)  # the first to ask waits for an engine and for a thousand answers
+
 
 @pytest.mark.parametrize("script", ["latin", "chinese"])
 def test_what_is_printed_is_read(by_instruct: Pairs, gates: Gates, script: str) -> None:

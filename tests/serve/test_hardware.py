@@ -10,6 +10,7 @@ from types import SimpleNamespace
 
 import pynvml
 import pytest
+import torch
 
 from serve.hardware import probe
 from serve.values import GpuProcess
@@ -88,3 +89,4 @@ def test_without_a_driver_there_are_no_gpus(driver: pytest.MonkeyPatch, error: i
     assert (machine.gpus, machine.driver, machine.cuda) == ((), None, None)
     assert machine.cores > 0
     assert machine.memory_bytes > 0
+    assert machine.fp8_on_cpu == torch.cpu._is_avx512_supported() or torch.cpu._is_amx_tile_supported(), "as vLLM asks"

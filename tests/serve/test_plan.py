@@ -54,6 +54,13 @@ def test_without_a_gpu_the_embedded_models_share_the_cores() -> None:
     assert tokens(plans["instruct"]) == GIB // (2 * 4 * 2 * 64)
 
 
+def test_a_cpu_that_keeps_no_fp8_cache_is_served_all_the_same() -> None:
+    old = replace(machine(), fp8_on_cpu=False)
+    assert {each.settings.kv_cache_dtype for each in planned(old).values()} == {"auto"}
+    with pytest.raises(PlanError, match=r"kv_cache_dtype = 'fp8': a CPU has no FP8 KV cache; that needs .* AVX-512 or AMX"):
+        planned(old, thinking={"engine": {"kv_cache_dtype": "fp8"}})
+
+
 def test_both_4b_models_share_a_24_gb_card() -> None:
     found = whole(machine(catalogue.find("RTX 4090D")))
     instruct, thinking = found.engines

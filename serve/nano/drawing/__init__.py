@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from serve.nano.fonts import Split
     from serve.nano.sample import Turn
 
-__all__ = ["characters", "draw", "texts"]
+__all__ = ["characters", "draw"]
 
 _CHINESE = 0.35  # share of Chinese pictures
 _OWN_LANGUAGE = 0.75  # share of asks in the picture's language
@@ -63,11 +63,3 @@ def _kept(turns: list[Turn], rng: Random) -> list[Turn]:
 def _glyphs(picture: Painting) -> Iterator[Glyph]:
     for char, box in zip(picture.chars, picture.boxes.tolist(), strict=True):
         yield Glyph(char, (box[0], box[1], box[2], box[3]))
-
-
-def texts(seed: int) -> Iterator[str]:
-    """Endless asks, thoughts and answers, for training the tokenizer."""
-    while True:
-        for turn in draw(seed, "train").turns:
-            yield from (text for text in (turn.ask, turn.thought, turn.answer) if text)
-        seed += 1

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from random import Random
-from typing import Literal
+from typing import TYPE_CHECKING
 
 from PIL import Image, ImageDraw, ImageFont
 
 from serve.nano.sample import Glyph, Sample, Turn
 
+if TYPE_CHECKING:
+    from serve.nano.fonts import Split
+
 CHARACTERS = 'ABCDEFGHJKLMNPRSTUVWXYZ0123456789abcdefghijklmnopqrstuvwxyz .,?:!"-元总额多少是'
 
 
-def draw(seed: int, split: Literal["train", "test"]) -> Sample:
+def draw(seed: int, split: Split) -> Sample:
     rng = Random(f"{seed} {split}")
     text = "".join(rng.choices("ABCDEFGHJKLMNPRSTUVWXYZ0123456789", k=rng.randint(2, 8)))
     size = rng.randint(24, 40)

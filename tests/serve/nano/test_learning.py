@@ -23,6 +23,9 @@ from tests.serve.nano import one_line
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from serve.nano.fonts import Split
+    from serve.nano.sample import Sample
+
 
 def test_the_losses_fall_and_nothing_is_left_out(source: Source) -> None:
     small = Source(source.draw, source.tokenizer, Budget.of(2_048), source.alphabet)
@@ -49,12 +52,30 @@ def test_a_checkpoint_holds_the_trained_weights_in_its_size(model: Qwen3VLForCon
 
 
 def test_short_texts_come_first(source: Source) -> None:
+    mixed = replace(source, draw=_short_or_long)
     early, late = Progress(), Progress()
     late.set(0.5)
-    feeds = [Feed(source, Diet(0, thinking=0.0), progress) for progress in (early, late)]
-    most = [int((next(iter(feed))["glyphs"][:, 2] >= 0).sum()) for feed in feeds]
-    assert most[0] > 0  # lines of at most eight characters pass the sieve from the beginning
-    assert most == [most[0], most[0]]
+    first, after = (_lengths(Feed(mixed, Diet(0, thinking=0.0), progress)) for progress in (early, late))
+    assert first
+    assert max(first) <= 8
+    assert min(after) <= 8
+    assert max(after) >= 40
+
+
+def _short_or_long(seed: int, split: Split) -> Sample:
+    """Every other text is of 40 characters or more, each twentyfold in its place."""
+    sample = one_line.draw(seed, split)
+    return replace(sample, glyphs=sample.glyphs * 20) if seed % 2 else sample
+
+
+def _lengths(feed: Feed) -> list[int]:
+    """The glyphs of each picture in the first steps."""
+    lengths: list[int] = []
+    for step in islice(feed, 4):
+        patches = step["glyphs"][step["glyphs"][:, 2] >= 0, 0]
+        each = torch.bincount(torch.bucketize(patches, step["picture_ends"], right=True))
+        lengths += each[each > 0].tolist()
+    return lengths
 
 
 def test_orthogonal_evens_the_singular_values() -> None:

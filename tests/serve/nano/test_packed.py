@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from random import Random
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +11,7 @@ import torch
 from PIL import Image
 from transformers import AutoProcessor
 
-from serve.nano.dialogue import Dialogue, dialogues, prompt
+from serve.nano.dialogue import Dialogue, dialogues
 from serve.nano.packed import as_fp8, say, see
 from serve.nano.packing import packs
 from serve.nano.patches import cut
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from serve.nano.sample import Sample
 
 GROUPS = [[one_line.draw(0, "train")], [one_line.draw(1, "train"), one_line.draw(2, "train")]]
+
+PICTURE = "<|vision_start|><|image_pad|><|vision_end|>"
 
 
 def test_packed_states_are_those_of_transformers(model: Qwen3VLForConditionalGeneration, source: Source, folder: Path) -> None:
@@ -56,8 +59,7 @@ def _by_transformers(
     model: Qwen3VLForConditionalGeneration, processor: Any, group: list[Sample], dialogue: Dialogue, source: Source
 ) -> tuple[list[int], torch.Tensor]:
     """The conversation's ids, as the processor makes those of the prompt, and the model's last states."""
-    text = "".join(piece.text or "<|vision_start|><|image_pad|><|vision_end|>" for piece in dialogue.prompt)
-    inputs = processor(text=[text], images=[sample.image for sample in group], return_tensors="pt")
+    inputs = processor(text=[_text(dialogue)], images=[sample.image for sample in group], return_tensors="pt")
     target = torch.tensor([dialogue.target(source.tokenizer)])
     inputs["input_ids"] = torch.cat([inputs["input_ids"], target], 1)
     inputs["mm_token_type_ids"] = torch.cat([inputs["mm_token_type_ids"], torch.zeros_like(target)], 1)
@@ -81,15 +83,30 @@ def test_glyphs_lie_in_the_patches_where_they_are_drawn() -> None:
         assert code == ord(glyph.char)
 
 
+def _text(dialogue: Dialogue) -> str:
+    return "".join(piece.text or PICTURE for piece in dialogue.prompt)
+
+
 def test_the_template_and_the_packed_prompt_agree(folder: Path) -> None:
+    """With and without a system prompt, an earlier turn and a picture behind the ask."""
     processor = AutoProcessor.from_pretrained(folder)
-    said = [
-        {"role": "system", "content": "Answer briefly."},
-        {"role": "user", "content": [{"type": "image"}, {"type": "text", "text": "What does it say?"}]},
-    ]
-    rendered = processor.apply_chat_template(said, add_generation_prompt=True)
-    pieces = prompt("What does it say?", 1, folder.name, "Answer briefly.")  # type: ignore[arg-type]
-    assert "".join(piece.text or "<|vision_start|><|image_pad|><|vision_end|>" for piece in pieces) == rendered
+    for seed in range(40):
+        for dialogue in dialogues(GROUPS[seed % 2], folder.name, 2, Random(seed)):  # type: ignore[arg-type]
+            text = _text(dialogue)
+            assert processor.apply_chat_template(_messages(text), add_generation_prompt=True) == text
+
+
+def _messages(text: str) -> list[dict[str, Any]]:
+    said = re.findall(r"<\|im_start\|>(\w+)\n(.*?)<\|im_end\|>\n", text, re.DOTALL)
+    return [{"role": role, "content": [_part(part) for part in _parts(content)]} for role, content in said]
+
+
+def _parts(content: str) -> list[str]:
+    return [part for part in re.split(f"({re.escape(PICTURE)})", content) if part]
+
+
+def _part(part: str) -> dict[str, str]:
+    return {"type": "image"} if part == PICTURE else {"type": "text", "text": part}
 
 
 def test_a_step_has_one_shape_and_loses_nothing(source: Source) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from serve.config import DuetConfig
 from serve.memory import catalogue
 from serve.plan import plan
-from serve.planning.crowding import crowded
+from serve.planning.crowding import crowded, lacking
 from serve.planning.descent import descend
 from serve.stack import cards_of
 from serve.values import POOLS, EnginePlan, Hardware, Plan
@@ -18,8 +20,7 @@ GIB = 1 << 30
 
 @pytest.fixture
 def both_on_24_gb() -> Plan:
-    config, machine = DuetConfig(), Hardware((catalogue.find("RTX 4090D"),), 8, 64 * GIB)
-    return plan(config, machine, cards_of(config, machine, POOLS), POOLS)
+    return planned_for({}, "RTX 4090D")
 
 
 def idle(planned: Plan) -> int:
@@ -35,6 +36,17 @@ def test_a_plan_holds_while_nobody_takes_more_than_the_reserve_leaves(both_on_24
     assert crowded(instruct, both_on_24_gb.engines, room, room.free - room.reserve) is None
     assert crowded(thinking, both_on_24_gb.engines, room, room.free - idle(both_on_24_gb)) is None
     assert crowded(thinking, both_on_24_gb.engines, room, room.free - idle(both_on_24_gb) - 256 * MIB) is None
+
+
+def test_what_is_left_of_a_known_shortage_counts_although_the_reserve_would_hold_it(both_on_24_gb: Plan) -> None:
+    (room,), (_, thinking) = both_on_24_gb.rooms, both_on_24_gb.engines
+    free = room.free - idle(both_on_24_gb) - 256 * MIB
+    lacks = lacking(thinking, both_on_24_gb.engines, room, free)
+    assert 0 < lacks < room.reserve
+    assert crowded(thinking, both_on_24_gb.engines, room, free) is None
+    short = crowded(thinking, both_on_24_gb.engines, room, free, known=True)
+    assert short
+    assert short.missing == lacks
 
 
 @pytest.mark.parametrize("taken", [GIB, 3 * GIB // 2, 2 * GIB])
@@ -79,14 +91,73 @@ def test_what_was_taken_before_the_first_start_is_shared_and_no_context_gives_wa
 
 
 def test_an_engine_whose_kv_cache_was_asked_for_leaves_the_rest_to_the_next() -> None:
-    config = DuetConfig(pools={"instruct": {"engine": {"kv_cache_memory": "3GiB"}}})  # type: ignore[arg-type]
-    machine = Hardware((catalogue.find("RTX 4090D"),), 8, 64 * GIB)
-    planned = plan(config, machine, cards_of(config, machine, POOLS), POOLS)
+    planned = planned_for({"instruct": {"engine": {"kv_cache_memory": "3GiB"}}}, "RTX 4090D")
     (room,), (instruct, thinking) = planned.rooms, planned.engines
     assert crowded(instruct, planned.engines, room, room.free - GIB) is None
     short = crowded(thinking, planned.engines, room, room.free - idle(planned) - GIB)
     assert short
     assert short.missing >= GIB
+
+
+def test_where_no_contexts_are_left_for_all_every_engine_steps_down_by_its_part_and_the_reserve_is_whole(
+    both_on_24_gb: Plan,
+) -> None:
+    lowered, _ = after(both_on_24_gb, 6000 * MIB)
+    assert [each.settings.max_model_len for each in lowered] == [8_192, 8_192]
+    assert all(each.budget and each.budget.kv_tokens >= 8_192 for each in lowered)
+    (room,) = both_on_24_gb.rooms
+    assert sum(each.budget.total for each in lowered if each.budget) + 6000 * MIB + room.reserve <= room.free
+
+
+def test_a_step_that_does_not_give_what_is_missing_says_so(both_on_24_gb: Plan) -> None:
+    _, said = after(both_on_24_gb, 8000 * MIB)
+    assert said == ["context to 16,384 tokens, which may not be enough"] * 2
+    _, said = after(both_on_24_gb, 6000 * MIB)
+    assert "enough" not in "".join(said)
+
+
+def test_where_every_kv_cache_was_asked_for_all_is_missing_from_each() -> None:
+    wish = {"engine": {"kv_cache_memory": "3GiB"}}
+    planned = planned_for({"instruct": wish, "thinking": wish}, "RTX 4090D")
+    (room,), (instruct, _) = planned.rooms, planned.engines
+    free = room.free - 4 * GIB
+    short = crowded(instruct, planned.engines, room, free)
+    assert short
+    assert short.missing == lacking(instruct, planned.engines, room, free) > 0
+
+
+def test_engines_on_another_gpu_neither_give_nor_take() -> None:
+    planned = planned_for({}, "RTX 4090D", "RTX 4090D")
+    assert [[gpu.index for gpu in each.gpus] for each in planned.engines] == [[0], [1]]
+    for room, engine in zip(planned.rooms, planned.engines, strict=True):
+        assert engine.budget
+        fits = engine.budget.total + room.reserve
+        assert crowded(engine, planned.engines, room, fits) is None
+        short = crowded(engine, planned.engines, room, fits - GIB)
+        assert short
+        assert short.missing == GIB
+
+
+def planned_for(pools: dict[str, object], *gpus: str) -> Plan:
+    config = DuetConfig(pools=pools)  # type: ignore[arg-type]
+    cards = tuple(replace(catalogue.find(name), index=at) for at, name in enumerate(gpus))
+    machine = Hardware(cards, 8, 64 * GIB)
+    return plan(config, machine, cards_of(config, machine, POOLS), POOLS)
+
+
+def after(planned: Plan, taken: int) -> tuple[list[EnginePlan], list[str]]:
+    """Both engines as they start where so much was taken before the first start, and what is said of them."""
+    (room,), engines = planned.rooms, planned.engines
+    plans, said, free = [], [], room.free - taken
+    for engine, takes in zip(engines, (idle(planned), 0), strict=True):
+        short = crowded(engine, engines, room, free, known=True)
+        assert short
+        step = descend(engine, short)
+        assert step
+        plans.append(step.plan)
+        said.append(step.said)
+        free += saved(engine, step.plan) - takes
+    return plans, said
 
 
 def saved(before: EnginePlan, after: EnginePlan) -> int:

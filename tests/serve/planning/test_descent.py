@@ -87,6 +87,20 @@ def test_a_kv_cache_that_is_no_longer_than_a_context_is_left_alone_and_the_next_
     assert descent.said.startswith("context to 16,384 tokens")
 
 
+def test_as_many_rungs_as_it_takes_are_taken_at_once() -> None:
+    """Otherwise the engine would start with a plan that is known not to fit."""
+    before = planned()
+    assert before.budget
+    spare = before.budget.kv_cache - before.budget.kv_bytes_per_token * 12_000  # more than a context of 16,384 tokens leaves
+    found = descend(before, Shortage("running", "", missing=spare, counted=True))
+    assert found
+    assert found.said.startswith("context to 8,192 tokens and a KV cache of ")
+    assert found.plan.budget
+    assert found.plan.settings.max_model_len == 8_192 <= found.plan.budget.kv_tokens
+    assert found.plan.budget.kv_cache <= before.budget.kv_cache - spare
+    assert "context" not in found.plan.rungs[0].what
+
+
 def test_weights_that_do_not_fit_become_fp8() -> None:
     descent = descend(planned("L40S"), Shortage("loading", ""))
     assert descent
