@@ -129,6 +129,7 @@ def _sheet(rows: list[Row], vocabulary: Vocabulary) -> Sheet:
     width = max(body.sized(row.scale).width(row.left) + body.sized(row.scale).width(row.right) + gap * size for row in rows)
     dashed, y = rng.random() < 0.4, 0.0
     led = rng.choice((1, 2, 3)) if rng.random() < 0.25 else 0
+    ragged = not led and rng.random() < 0.25  # what stands on the right follows on the left, one blank behind
     for row in rows:
         this = (head if row.middle else body).sized(row.scale)
         if row.rule:
@@ -137,9 +138,11 @@ def _sheet(rows: list[Row], vocabulary: Vocabulary) -> Sheet:
         if row.middle:
             sheet.write(max(width, this.width(row.left)) / 2, y, row.left, this, side="middle")
         else:
-            sheet.write(0, y, row.left, this)
-        if row.right:
-            sheet.write(width, y, row.right, this, side="right")
+            end = sheet.write(0, y, row.left, this)
+            if row.right and ragged:
+                sheet.write(end + this.width(" "), y, row.right, this)
+            elif row.right:
+                sheet.write(width, y, row.right, this, side="right")
         if row.right and led:
             _leader(sheet, (this.width(row.left), width - this.width(row.right)), y, this.size, led)
         y += leading * this.size
