@@ -83,7 +83,8 @@ def _best(config: DuetConfig, hardware: Hardware, cards: Cards, waiting: Sequenc
     best: list[_Group] = []
     for choice in _widths(config, cards, waiting, rooms):
         placed = place(waiting, hardware.gpus, choice)
-        there = [replace(slot, gpus=gpus) for slot, gpus in zip(waiting, placed, strict=True)]
+        fp8 = hardware.fp8_on_cpu
+        there = [replace(slot, gpus=gpus, fp8_on_cpu=fp8) for slot, gpus in zip(waiting, placed, strict=True)]
         groups = [_group(config, hardware, cards, group, rooms) for group in together(there)]
         if not best or _rank(groups) < _rank(best):
             best = groups
@@ -136,7 +137,7 @@ def _engine(config: DuetConfig, hardware: Hardware, slot: Slot, neighbours: int,
         # Threads beyond the cores spin for them: two engines with two threads each on two cores answered several times slower.
         # One core is left to the router and the engines' own front ends.
         threads=None if slot.gpus else max(1, (hardware.cores - 1) // neighbours),
-        settings=settings(slot.pool, pool.engine, None, gpu, fp8_on_cpu=hardware.fp8_on_cpu),
+        settings=settings(slot.pool, pool.engine, None, gpu, fp8_on_cpu=slot.fp8_on_cpu),
         kv_cache_memory_bytes=pool.engine.kv_cache_memory or KV_ON_CPU,
         gpu_memory_utilization=None,
         drain_s=config.serve.drain_s,

@@ -69,6 +69,6 @@ def draft(slot: Slot, asked: EngineConfig, card: ModelCard) -> Draft:
 
     """
     gpu = slot.gpus[0] if slot.gpus else None
-    start = settings(slot.pool, asked, card, gpu)
+    start = settings(slot.pool, asked, card, gpu, fp8_on_cpu=slot.fp8_on_cpu)
     fixed = budget.fixed(card, start, gpu, max(1, len(slot.gpus)))
     return Draft(slot, card, asked, start, open_keys(asked, card, gpu), fixed)

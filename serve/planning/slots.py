@@ -19,12 +19,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Slot:
-    """The place of one engine: its name, its port, and the GPUs that it runs on, none for the CPU."""
+    """The place of one engine: its name, its port, and the GPUs that it runs on; none for the CPU, which may keep no FP8 KV cache."""
 
     pool: PoolName
     name: str
     port: int
     gpus: tuple[Gpu, ...] = ()
+    fp8_on_cpu: bool = True
 
 
 def slots(config: DuetConfig, pools: Collection[PoolName]) -> tuple[Slot, ...]:

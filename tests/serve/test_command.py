@@ -36,7 +36,7 @@ def value(of: Command, flag: str) -> str:
 def test_the_whole_line_on_a_cpu() -> None:
     asked = commands(CPU)["thinking"]
     sizes = {
-        "images_kwargs": {"size": {"shortest_edge": 65536, "longest_edge": 1310720}},
+        "images_kwargs": {"size": {"shortest_edge": 262144, "longest_edge": 1310720}},
         "videos_kwargs": {"size": {"shortest_edge": 4096, "longest_edge": 8388608}},
     }
     # fmt: off
