@@ -72,7 +72,12 @@ def _asked() -> argparse.Namespace:
     parser.add_argument("--batch", type=int, default=32, help="how many at once")
     parser.add_argument("--longest", type=int, default=1024, help="tokens of an answer, thoughts included")
     parser.add_argument("--out", type=Path, help="a file for scores and answers")
-    return parser.parse_args()
+    found = parser.parse_args()
+    if found.archive and not found.archive.is_file():
+        parser.error(f"--archive {found.archive}: there is no such file")
+    if found.endpoint and not found.name:
+        parser.error("--endpoint needs --name, the model to ask for")
+    return found
 
 
 if __name__ == "__main__":

@@ -8,12 +8,13 @@ A run that was cut off goes on with `--resume`, from what it saved in `--out` ev
 from __future__ import annotations
 
 import argparse
+import math
 import os
 import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import torch
 
@@ -25,7 +26,7 @@ from serve.nano.journal import Journal
 from serve.nano.learning import Learner
 from serve.nano.model import fresh
 from serve.nano.optimizer import Optimizer
-from serve.nano.packing import Budget
+from serve.nano.packing import MAX_PICTURE, Budget
 from serve.nano.shape import shape
 from serve.nano.stages import BASE, STAGES, THINKING, Stage
 from serve.nano.state import BASE as BASE_WEIGHTS
@@ -37,13 +38,14 @@ from serve.nano.watch import Watch
 from serve.values import POOLS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from serve.nano.feed import Draw
     from serve.values import PoolName
 
 _WORDED_SAMPLES = 1_500  # that the tokenizer is trained on
 _LOOK_EVERY = 60.0  # seconds
+_Number = TypeVar("_Number", int, float)
 _RESUME = "go on from what an earlier run saved in --out; with another --seed, else the same drawings come again"
 
 
@@ -157,17 +159,35 @@ def _worded(draw: Draw) -> Iterator[str]:
 
 def _wish() -> Wish:
     parser = argparse.ArgumentParser(prog="python -m serve.nano.train", description=__doc__)
-    parser.add_argument("--minutes", type=float, default=24, help="of training, all stages together")
+    parser.add_argument("--minutes", type=_at_least(float, 0.01), default=24, help="of training, all stages together")
     parser.add_argument("--out", type=Path, required=True, help="folder for the checkpoints and the journal")
-    parser.add_argument("--workers", type=int, default=min(47, max(1, (os.cpu_count() or 2) - 1)), help="processes that draw")
-    parser.add_argument("--patches", type=int, default=65_536, help="of 16 x 16 pixels in one step")
+    cores = min(47, max(1, (os.cpu_count() or 2) - 1))
+    parser.add_argument("--workers", type=_at_least(int, 0), default=cores, help="processes that draw")
+    parser.add_argument("--patches", type=_at_least(int, MAX_PICTURE), default=65_536, help="of 16 x 16 pixels in one step")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--rate", type=float, default=1.0, help="of learning, in those of serve/nano/optimizer.py")
-    parser.add_argument("--held-out", type=int, default=192, help="test pictures that are looked at every minute")
+    parser.add_argument(
+        "--rate", type=_at_least(float, 0), default=1.0, help="of learning, in those of serve/nano/optimizer.py"
+    )
+    parser.add_argument("--held-out", type=_at_least(int, 1), default=192, help="test pictures that are looked at every minute")
     parser.add_argument("--no-compile", dest="compiled", action="store_false", help="run without torch.compile")
     parser.add_argument("--resume", action="store_true", help=_RESUME)
     parser.add_argument("--no-graph", dest="captured", action="store_false", help="launch every kernel of every step anew")
     return Wish(**vars(parser.parse_args()))
+
+
+def _at_least(kind: type[_Number], least: float) -> Callable[[str], _Number]:
+    """Read an option's value; argparse says which option it was."""
+
+    def read(text: str) -> _Number:
+        try:
+            value = kind(text)
+        except ValueError:
+            value = None
+        if value is None or not least <= value < math.inf:
+            raise argparse.ArgumentTypeError(f"{text!r}: a number is wanted, at least {least:g}")
+        return value
+
+    return read
 
 
 if __name__ == "__main__":

@@ -18,15 +18,19 @@ if TYPE_CHECKING:
 
     import pytest
 
+    from serve.service import Service
+
 MIB, GIB = 1 << 20, 1 << 30
 
 
-def on_24_gb(folder: Path, **instruct: object) -> tuple[Starter, Plan]:
-    """Both models on an RTX 4090D, Instruct with these wishes."""
+def on_24_gb(folder: Path, **instruct: object) -> tuple[Plan, Service, Service]:
+    """The plan of both models on an RTX 4090D, Instruct with these wishes; and the services that are about to start."""
     config = DuetConfig(serve={"cache_dir": folder}, pools={"instruct": {"engine": instruct}})  # type: ignore[arg-type]
     machine = Hardware((catalogue.find("RTX 4090D"),), 8, 64 * GIB)
     planned = plan(config, machine, cards_of(config, machine, POOLS), POOLS)
-    return Starter(config, Package("vllm", "0.32.0", ("vllm", "serve")), (), planned.engines, planned.rooms), planned
+    starter = Starter(config, Package("vllm", "0.32.0", ("vllm", "serve")), (), planned.engines, planned.rooms)
+    instruct_service, thinking = map(starter.service, planned.engines)
+    return planned, instruct_service, thinking
 
 
 def idle(engine: EnginePlan) -> int:
@@ -39,8 +43,7 @@ def test_engines_share_what_a_neighbour_took_and_both_keep_their_contexts(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """The 24 GB card on which 2,060 MiB are taken before the first start, as it was once on a GPU."""
-    starter, planned = on_24_gb(tmp_path)
-    instruct, thinking = (starter.service(each) for each in planned.engines)
+    planned, instruct, thinking = on_24_gb(tmp_path)
     free = planned.rooms[0].free - 2060 * MIB
     monkeypatch.setattr(hardware, "free_bytes", lambda _: free)
     first = instruct.look()
@@ -59,8 +62,7 @@ def test_engines_share_what_a_neighbour_took_and_both_keep_their_contexts(
 def test_a_shortage_that_the_first_engine_can_do_nothing_about_is_remembered_for_the_second(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    starter, planned = on_24_gb(tmp_path, kv_cache_memory="3GiB")
-    instruct, thinking = (starter.service(each) for each in planned.engines)
+    planned, instruct, thinking = on_24_gb(tmp_path, kv_cache_memory="3GiB")
     free = planned.rooms[0].free - GIB
     monkeypatch.setattr(hardware, "free_bytes", lambda _: free)
     assert instruct.look() is None, "a wish is kept"
@@ -73,8 +75,7 @@ def test_a_shortage_that_the_first_engine_can_do_nothing_about_is_remembered_for
 def test_a_change_that_the_reserve_is_for_is_no_reason_to_start_with_less(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    starter, planned = on_24_gb(tmp_path)
-    instruct, thinking = (starter.service(each) for each in planned.engines)
+    planned, instruct, thinking = on_24_gb(tmp_path)
     free = planned.rooms[0].free - 500 * MIB
     monkeypatch.setattr(hardware, "free_bytes", lambda _: free)
     assert instruct.look() is None
