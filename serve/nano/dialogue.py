@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 WORDED = frozenset({"talk", "caption"})  # kinds that are said in words; all others are spelt, character by character
 
 # Found by a name, by a form or by a neighbour, and rarer than their difficulty deserves.
-_SLOW = frozenset({"field", "order", "name", "json", "address", "date", "phone", "items", "title", "count"})
-# Found by going from one place to another: learnt last of all.
-_SLOWEST = frozenset({"which", "value", "cell", "where"})
+_SLOW = frozenset({"field", "order", "name", "json", "address", "date", "phone", "items", "title", "count", "where"})
+
+_SHORT = 24  # characters: a longer answer could tell those that follow it
 
 _SYSTEM_PROMPTS = (
     "You are a helpful assistant.",
@@ -39,6 +39,13 @@ _ORDINALS = (
 )
 
 
+class Asked(NamedTuple):
+    """An ask about the sample at this place."""
+
+    place: int
+    turn: Turn
+
+
 class Piece(NamedTuple):
     """A stretch of a conversation: text to encode, or the picture with this index."""
 
@@ -47,20 +54,21 @@ class Piece(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Dialogue:
-    """One conversation and the last answer. `thought` is `None` where none is opened, empty where the ask takes no steps."""
+class Exchange:
+    """What is said up to an answer, and the answer. `thought` is `None` where none is opened, empty where the ask takes no steps."""
 
     prompt: tuple[Piece, ...]
     answer: str
     thought: str | None
     kind: str
 
-    def target(self, tokenizer: Tokenizer) -> list[int]:
+    def answer_ids(self, tokenizer: Tokenizer) -> list[int]:
         """What the model has to say, up to the token that ends its turn."""
         write = tokenizer.encode if self.kind in WORDED else tokenizer.spell
-        return [*self._thought(tokenizer), *write(self.answer), tokenizer.special("<|im_end|>")]
+        return [*write(self.answer), tokenizer.special("<|im_end|>")]
 
-    def _thought(self, tokenizer: Tokenizer) -> list[int]:
+    def thought_ids(self, tokenizer: Tokenizer) -> list[int]:
+        """What it has to say before."""
         if self.thought is None:
             return []
         said = tokenizer.spell(self.thought) if self.thought else tokenizer.encode(self._plain_thought())
@@ -72,32 +80,64 @@ class Dialogue:
         return english if self.prompt[-1].text.isascii() else chinese
 
 
-def dialogues(samples: Sequence[Sample], style: PoolName, asks: int, rng: Random) -> list[Dialogue]:
-    """Up to `asks` separate conversations about the same pictures, one of `samples` being asked about in each."""
-    places = [(place, turn) for place, sample in enumerate(samples) for turn in sample.turns]
+Dialogue = tuple[Exchange, ...]  # one conversation; what comes before an answer is in its exchange and all earlier ones
+
+
+def dialogues(samples: Sequence[Sample], style: PoolName, asks: int, rng: Random, *, most: int = 1) -> list[Dialogue]:
+    """Up to `asks` asks about the same pictures, in conversations of up to `most` exchanges."""
+    places = [Asked(place, turn) for place, sample in enumerate(samples) for turn in sample.turns]
     # Weighted and without replacement: https://doi.org/10.1016/j.ipl.2005.11.003
-    chosen = sorted(places, key=lambda each: rng.random() ** (1 / _weight(each[1], style)), reverse=True)[:asks]
-    return [_dialogue(samples, place, turn, style, rng) for place, turn in chosen]
+    chosen = sorted(places, key=lambda each: rng.random() ** (1 / _weight(each.turn, style)), reverse=True)[:asks]
+    return [_dialogue(samples, group, style, rng) for group in _groups(chosen, most)]
+
+
+def _groups(chosen: Sequence[Asked], most: int) -> list[list[Asked]]:
+    """Asks that follow one another. None comes behind an answer that it could be copied from: the same, or a long one."""
+    groups: list[list[Asked]] = []
+    for asked in chosen:
+        fit = [group for group in groups if len(group) < most and not any(_tells(before, asked) for before in group)]
+        if fit:
+            fit[0].append(asked)
+        else:
+            groups.append([asked])
+    return groups
+
+
+def _tells(before: Asked, asked: Asked) -> bool:
+    return len(before.turn.answer) > _SHORT or before.turn.answer == asked.turn.answer
 
 
 def _weight(turn: Turn, style: PoolName) -> float:
     """How much oftener than others it is asked: what takes steps, by who may take them; and what is learnt slowly."""
     if turn.thought:
-        return 1.5 if style == "thinking" else 0.3
-    return 6.0 if turn.kind in _SLOWEST else 2.5 if turn.kind in _SLOW else 1.0
+        return 4.0 if style == "thinking" else 0.3
+    return 2.5 if turn.kind in _SLOW else 1.0
 
 
-def _dialogue(samples: Sequence[Sample], place: int, turn: Turn, style: PoolName, rng: Random) -> Dialogue:
+def _dialogue(samples: Sequence[Sample], group: Sequence[Asked], style: PoolName, rng: Random) -> Dialogue:
     pictures = [index for index, sample in enumerate(samples) if sample.image is not None]
-    ask = turn.ask if len(pictures) < 2 else _pointed(turn.ask, place, rng)
-    earlier = [other for other in samples[place].turns if other is not turn]
-    before = rng.choice(earlier) if earlier and len(pictures) == 1 and rng.random() < 0.15 else None
-    first = before.ask if before else ask
-    pieces = [*_system(rng), *_user(first, pictures, rng)]
+    asks = [asked.turn.ask if len(pictures) < 2 else _pointed(asked.turn.ask, asked.place, rng) for asked in group]
+    opening = _opening(asks[0], pictures, _earlier(samples, group, pictures, rng), rng)
+    prompts = [opening, *([Piece(f"\n<|im_start|>user\n{ask}<|im_end|>\n")] for ask in asks[1:])]
+    answering = Piece("<|im_start|>assistant\n" + ("<think>\n" if style == "thinking" else ""))
+    return tuple(
+        Exchange(_merged([*said, answering]), turn.answer, turn.thought if style == "thinking" else None, turn.kind)
+        for said, (_, turn) in zip(prompts, group, strict=True)
+    )
+
+
+def _earlier(samples: Sequence[Sample], group: Sequence[Asked], pictures: list[int], rng: Random) -> Turn | None:
+    """What was asked before all that is learnt, now and then: its answer is tokenized as a server does."""
+    place, turn = group[0]
+    others = [other for other in samples[place].turns if other is not turn]
+    return rng.choice(others) if others and len(pictures) == 1 and rng.random() < 0.15 else None
+
+
+def _opening(ask: str, pictures: list[int], before: Turn | None, rng: Random) -> list[Piece]:
+    pieces = [*_system(rng), *_user(before.ask if before else ask, pictures, rng)]
     if before:
         pieces.append(Piece(f"<|im_start|>assistant\n{before.answer}<|im_end|>\n<|im_start|>user\n{ask}<|im_end|>\n"))
-    pieces.append(Piece("<|im_start|>assistant\n" + ("<think>\n" if style == "thinking" else "")))
-    return Dialogue(_merged(pieces), turn.answer, turn.thought if style == "thinking" else None, turn.kind)
+    return pieces
 
 
 def _system(rng: Random) -> list[Piece]:

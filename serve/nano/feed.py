@@ -32,17 +32,18 @@ if TYPE_CHECKING:
 _SEEDS = 2**40  # of one stage: more than can be drawn
 _STAGES = 8
 _BOTH_PICTURES = 0.06  # share of readings that show two
+# About a picture, and in one conversation: servers take thoughts out of what was said before, so those who think are asked once.
+_ASKS: dict[PoolName, tuple[int, int]] = {"instruct": (16, 8), "thinking": (6, 1)}
 _FIRST_GLYPHS = 24  # on the longest picture at the very beginning
 _LAST_GLYPHS = 600
 
 
 @dataclass(frozen=True)
 class Diet:
-    """What a stage of training is fed: the share of conversations with thoughts, and the asks about one picture at most."""
+    """What a stage of training is fed: the share of conversations with thoughts."""
 
     stage: int
     thinking: float
-    asks: int = 6
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,8 @@ class Feed(IterableDataset[dict[str, torch.Tensor]]):  # type: ignore[misc]  # t
 
     def _reading(self, samples: list[Sample], rng: Random) -> Reading:
         style: PoolName = "thinking" if rng.random() < self._diet.thinking else "instruct"
-        asked = dialogues(samples, style, self._diet.asks, rng)
+        asks, exchanges = _ASKS[style]
+        asked = dialogues(samples, style, asks, rng, most=exchanges)
         return read([cut(sample.image, sample.glyphs) for sample in samples if sample.image], asked, self._source.tokenizer)
 
 

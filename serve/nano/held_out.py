@@ -40,7 +40,7 @@ class HeldOut:
 
     def __init__(self, source: Source, count: int, style: PoolName, workers: int) -> None:
         readings = [reading for reading in _drawn(_Reader(source, style), count, workers) if fits(reading, source.budget)]
-        self._kinds = [spoken.kind for reading in readings for spoken in reading.spoken]
+        self._kinds = [kind for reading in readings for spoken in reading.spoken for kind in spoken.kinds]
         self._steps = list(packs(readings, source.budget, {}))
 
     def exact(self, model: Qwen3VLForConditionalGeneration, device: torch.device) -> dict[str, float]:

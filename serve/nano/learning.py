@@ -46,8 +46,12 @@ class Learner(nn.Module):  # type: ignore[misc]  # torch is untyped here
 
     def forward(self, step: Mapping[str, Tensor]) -> Losses:
         seen = see(self.model, step)
-        # Duet keeps KV in FP8 where it can: the model learns to read what that leaves.
-        hidden = say(self.model, seen, step, cached=as_fp8)
+        in_fp8 = _every_other(step)
+
+        def cached(kept: Tensor) -> Tensor:
+            return torch.where(in_fp8, as_fp8(kept), kept)
+
+        hidden = say(self.model, seen, step, cached=cached)
         logits = self.model.lm_head(hidden[step["before_answers"]]).float()
         targets, weights = step["targets"].long(), step["weights"]
         each = functional.cross_entropy(logits, targets, reduction="none")
@@ -55,6 +59,13 @@ class Learner(nn.Module):  # type: ignore[misc]  # torch is untyped here
         hits = ((logits.argmax(-1) == targets) & (weights > 0)).sum() / (weights > 0).sum()
         answer = (each * weights).sum() / weights.sum()
         return Losses(answer, glyphs.where, glyphs.patch, glyphs.token, glyphs.right, hits)
+
+
+def _every_other(step: Mapping[str, Tensor]) -> Tensor:
+    """The tokens, (T, 1, 1), of every other conversation. Duet keeps KV in FP8 where it can: both are learnt to be read."""
+    tokens = torch.arange(len(step["ids"]), device=step["ids"].device)
+    conversation = torch.bucketize(tokens, step["spoken_ends"], right=True)
+    return (conversation % 2 == 0)[:, None, None]
 
 
 def on(device: torch.device, step: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -52,7 +52,7 @@ def needed(reading: Reading) -> Budget:
     return Budget(
         sum(len(picture.values) for picture in reading.pictures),
         sum(len(spoken.ids) for spoken in reading.spoken),
-        sum(spoken.answer for spoken in reading.spoken),
+        sum(len(spoken.answers) for spoken in reading.spoken),
         sum(len(picture.glyphs) for picture in reading.pictures),
         len(reading.pictures),
         len(reading.spoken),
@@ -87,6 +87,7 @@ class _Pack:
     alphabet: Mapping[int, int]  # code point to class of the glyph head
     used: Budget = NOTHING
     parts: dict[str, list[Array]] = field(default_factory=dict)
+    owners: int = 0  # answers so far
 
     def add(self, reading: Reading, need: Budget) -> None:
         patch = self.used.patches
@@ -100,18 +101,17 @@ class _Pack:
             self._put(glyphs=known + np.array([patch, 0, 0], dtype=np.int32))
             patch += len(picture.values)
         token = self.used.tokens
-        for owner, spoken in enumerate(reading.spoken, self.used.spoken):
+        for spoken in reading.spoken:
             self._say(spoken, token, first_visual)
-            self._put(owners=np.full(spoken.answer, owner, dtype=np.int32))
             token += len(spoken.ids)
+            self.owners += len(spoken.kinds)
         self.used = self.used.plus(need)
 
     def _say(self, spoken: Spoken, token: int, first_visual: int) -> None:
         length = len(spoken.ids)
         self._put(ids=spoken.ids, positions=spoken.positions.T, spoken_lengths=np.array([length], dtype=np.int32))
         self._put(visual=np.where(spoken.visual < 0, self._no_visual, spoken.visual + first_visual).astype(np.int32))
-        answers = np.arange(token + length - spoken.answer, token + length, dtype=np.int32)
-        self._put(answers=answers, weights=np.full(spoken.answer, spoken.answer**-0.5, dtype=np.float32))
+        self._put(answers=spoken.answers + token, weights=spoken.weights, owners=spoken.owners + self.owners)
 
     @property
     def _no_visual(self) -> int:

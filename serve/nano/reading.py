@@ -21,19 +21,25 @@ if TYPE_CHECKING:
     Integers = npt.NDArray[np.int32]
 
 
+_FIRST = 3.0  # times as much as another token
+
+
 @dataclass(frozen=True, slots=True)
 class Spoken:
-    """One conversation of n tokens, `answer` of them to be learnt, at the end.
+    """One conversation of n tokens, k of them to be learnt.
 
     `visual` (n) says which of the reading's visual tokens stands at a place, -1 for text. `positions` (3, n) are those of
-    M-RoPE: time, row, column.
+    M-RoPE: time, row, column. `answers` (k) are the places of what is learnt, `weights` (k) how much each counts, `owners` (k)
+    which of the conversation's answers it belongs to; `kinds` names these.
     """
 
     ids: Integers
     visual: Integers
     positions: Integers
-    answer: int
-    kind: str
+    answers: Integers
+    weights: npt.NDArray[np.float32]
+    owners: Integers
+    kinds: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +59,8 @@ def _sequence(pictures: Sequence[Patches], dialogue: Dialogue, tokenizer: Tokeni
     ids: list[Integers] = []
     visual: list[Integers] = []
     positions: list[Integers] = []
+    learnt: list[range] = []
+    weights: list[list[float]] = []
     position = 0
 
     def say(said: list[int]) -> None:
@@ -72,15 +80,32 @@ def _sequence(pictures: Sequence[Patches], dialogue: Dialogue, tokenizer: Tokeni
         position += max(picture.rows, picture.columns) // MERGE
         say([tokenizer.special("<|vision_end|>")])
 
-    for piece in dialogue.prompt:
-        if piece.picture < 0:
-            say(tokenizer.encode(piece.text))
-        else:
-            show(piece.picture)
-    target = dialogue.target(tokenizer)
-    say(target)
-    joined = np.concatenate(ids), np.concatenate(visual), np.concatenate(positions, axis=1)
-    return Spoken(*joined, answer=len(target), kind=dialogue.kind)
+    for exchange in dialogue:
+        for piece in exchange.prompt:
+            if piece.picture < 0:
+                say(tokenizer.encode(piece.text))
+            else:
+                show(piece.picture)
+        thought, answer = exchange.thought_ids(tokenizer), exchange.answer_ids(tokenizer)
+        start = sum(map(len, ids))
+        learnt.append(range(start, start + len(thought) + len(answer)))
+        weights.append(_weights(len(thought), len(answer)))
+        say([*thought, *answer])
+    return Spoken(
+        np.concatenate(ids),
+        np.concatenate(visual),
+        np.concatenate(positions, axis=1),
+        np.concatenate([np.array(places, dtype=np.int32) for places in learnt]),
+        np.concatenate([np.array(each, dtype=np.float32) for each in weights]),
+        np.repeat(np.arange(len(learnt), dtype=np.int32), [len(places) for places in learnt]),
+        tuple(exchange.kind for exchange in dialogue),
+    )
+
+
+def _weights(thought: int, answer: int) -> list[float]:
+    """A long answer counts by the square root of its length. Its first token more: to find that one is to find the place."""
+    each: float = (thought + answer) ** -0.5
+    return [each] * thought + [_FIRST * each] + [each] * (answer - 1)
 
 
 def _grid(picture: Patches) -> Integers:

@@ -2,7 +2,8 @@
 
 The tower gets half of them. Recognition of a few hundred Chinese characters at 14 pixels is its work alone, and its mergers
 are square in four times its width: at 160 channels two of them already cost 1.1 million, at 192 they would cost 1.6 million.
-One DeepStack level is kept. The language model looks up, copies and adds: four layers of 256 channels.
+One DeepStack level is kept. The language model looks up, copies and adds: six narrow layers of 256 channels. To find a product by
+its price takes one step to the price and one to the line's beginning; of four layers twice as wide none were left for that.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ VISUAL_TOKEN = PATCH * MERGE  # pixels a side
 # Smaller pictures are enlarged: at Qwen's own least, 64 visual tokens, small print would put seven letters into one of them.
 MIN_PIXELS = 256 * VISUAL_TOKEN**2
 
-_TEXT = Text(layers=4, hidden=256, intermediate=512, heads=4, kv_heads=2, head_dim=64, mrope_section=(12, 10, 10))
+_TEXT = Text(layers=6, hidden=256, intermediate=256, heads=4, kv_heads=2, head_dim=64, mrope_section=(12, 10, 10))
 # 16 x 16 learnt positions, stretched over every picture, instead of 48 x 48: those would be 330,000 parameters more.
 _VISION = Vision(depth=8, hidden=160, intermediate=320, deepstack=(3,), heads=5, learnt_positions=256)
 

@@ -33,6 +33,7 @@ _SHARES = {
     "columns": 0.5,
     "headers": 0.5,
     "product": 0.7,
+    "transcribe": 0.6,
 }
 _SPLITS = {"train": 0, "test": 1}
 

@@ -172,7 +172,7 @@ def asked(title: str, bars: Bars, asker: Asker, rng: Random, *, valued: bool) ->
     turns.append(asker.turn("absent", asker.say("There is no total.", "图中没有合计。"), ask="absent_total"))
     if not valued:
         return turns
-    turns += [asker.turn("value", str(value), label=name) for name, value in rng.sample(bars, min(3, len(bars)))]
+    turns += [asker.turn("value", str(value), label=name) for name, value in bars]
     turns += [asker.turn("json", json.dumps(dict(bars), ensure_ascii=False))]
     turns += [_gap(bars, asker, high, low), *table.reckoned(bars, "", asker, rng)]
     return turns + _average(bars, asker)

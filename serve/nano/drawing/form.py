@@ -98,10 +98,12 @@ def _inline(title: str, shown: Sequence[Field], vocabulary: Vocabulary, size: in
         sheet.write(0, y, title, body.sized(rng.choice((1.0, 1.2, 1.5))))
         y += leading * 1.3
     ruled, plated = rng.random() < 0.4, rng.random() < 0.25
+    flush = style == "columns" and not plated and rng.random() < 0.4  # labels end where their values begin
+    edge = max(body.width(label) for label, _ in shown)
     for label, value in shown:
         if plated:
             sheet.draw("rectangle", ((-0.2 * size, y - 0.1 * size), (body.width(label) + 0.2 * size, y + 1.3 * size)), 205)
-        sheet.write(0, y, label, body)
+        sheet.write(edge * flush, y, label, body, side="right" if flush else "left")
         # Where nothing else parts them, a gap wider than a blank does.
         x = column if style == "columns" else body.width(label) + size * (0.5 if label.endswith((":", "：")) else 1.2)
         end = sheet.write(x, y, value, hand)

@@ -93,7 +93,7 @@ def _lookups(purchase: Purchase, asker: Asker, rng: Random) -> list[Turn]:
     ]
     prices = [price for _, price in items]
     alone = [(name, price) for name, price in items if prices.count(price) == 1]
-    turns += [asker.turn("which", name, price=form.write(price)) for name, price in rng.sample(alone, min(2, len(alone)))]
+    turns += [asker.turn("which", name, price=form.write(price)) for name, price in alone]
     return turns
 
 

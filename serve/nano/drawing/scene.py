@@ -136,6 +136,11 @@ def asked(things: list[Thing], ground: Colour, asker: Asker, rng: Random) -> lis
         if sum(other.figure == thing.figure for other in things) == 1:
             turns.append(asker.turn("colour", colour, shape=named))
             turns.append(asker.turn("where", asker.say(*_PLACES[thing.place]), shape=named))
+        if sum((other.figure, other.colour) == (thing.figure, thing.colour) for other in things) == 1:
+            described = asker.say(
+                f"{thing.colour.english} {thing.figure}", f"{thing.colour.chinese}的{_FIGURES[thing.figure][1]}"
+            )
+            turns.append(asker.turn("where", asker.say(*_PLACES[thing.place]), shape=described))
         if sum(other.colour == thing.colour for other in things) == 1:
             turns.append(asker.turn("shape", named, ask="shape_of", colour=colour))
     return turns

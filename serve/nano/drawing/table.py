@@ -119,16 +119,17 @@ def asked(header: list[str], rows: list[list[str]], asker: Asker, rng: Random) -
         asker.turn("rows", str(len(rows))),
         asker.turn("columns", str(len(header))),
         asker.turn("headers", "\n".join(header)),
-        *(_cell(header, rows, asker, rng) for _ in range(4)),
+        *_cells_asked(header, rows, asker, rng),
         asker.turn("caption", _caption(header, rows, asker)),
         asker.turn("absent", asker.say("There is no chart with bars.", "图中没有柱状图。"), ask="absent_bar"),
     ]
     return turns + reckoned([(row[0], int(row[column])) for row in rows], header[column], asker, rng)
 
 
-def _cell(header: list[str], rows: list[list[str]], asker: Asker, rng: Random) -> Turn:
-    row, column = rng.choice(rows), rng.randrange(1, len(header))
-    return asker.turn("cell", row[column], row=row[0], column=header[column])
+def _cells_asked(header: list[str], rows: list[list[str]], asker: Asker, rng: Random) -> list[Turn]:
+    cells = [(row, column) for row in rows for column in range(1, len(header))]
+    chosen = rng.sample(cells, min(8, len(cells)))
+    return [asker.turn("cell", row[column], row=row[0], column=header[column]) for row, column in chosen]
 
 
 def _caption(header: list[str], rows: list[list[str]], asker: Asker) -> str:

@@ -34,7 +34,7 @@ def test_the_losses_fall_and_nothing_is_left_out(source: Source) -> None:
     optimizer = Optimizer([learner])
     optimizer.set_rate(0.5)
     losses = []
-    for step in islice(Feed(small, Diet(0, thinking=0.5, asks=1)), 4):
+    for step in islice(Feed(small, Diet(0, thinking=0.5)), 4):
         loss = learner(step).total(1.0)
         loss.backward()
         optimizer.step()

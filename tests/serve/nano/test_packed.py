@@ -60,7 +60,8 @@ def _by_transformers(
 ) -> tuple[list[int], torch.Tensor]:
     """The conversation's ids, as the processor makes those of the prompt, and the model's last states."""
     inputs = processor(text=[_text(dialogue)], images=[sample.image for sample in group], return_tensors="pt")
-    target = torch.tensor([dialogue.target(source.tokenizer)])
+    (exchange,) = dialogue
+    target = torch.tensor([exchange.thought_ids(source.tokenizer) + exchange.answer_ids(source.tokenizer)])
     inputs["input_ids"] = torch.cat([inputs["input_ids"], target], 1)
     inputs["mm_token_type_ids"] = torch.cat([inputs["mm_token_type_ids"], torch.zeros_like(target)], 1)
     inputs["attention_mask"] = torch.ones_like(inputs["input_ids"])
@@ -84,7 +85,7 @@ def test_glyphs_lie_in_the_patches_where_they_are_drawn() -> None:
 
 
 def _text(dialogue: Dialogue) -> str:
-    return "".join(piece.text or PICTURE for piece in dialogue.prompt)
+    return "".join(piece.text or PICTURE for exchange in dialogue for piece in exchange.prompt)
 
 
 def test_the_template_and_the_packed_prompt_agree(folder: Path) -> None:
@@ -117,7 +118,7 @@ def test_a_step_has_one_shape_and_loses_nothing(source: Source) -> None:
     steps = list(packs(readings, source.budget, source.alphabet))
     assert len(steps) > 1
     assert len({tuple((name, array.shape) for name, array in step.items()) for step in steps}) == 1
-    answers = sum(spoken.answer for reading in readings for spoken in reading.spoken)
+    answers = sum(len(spoken.answers) for reading in readings for spoken in reading.spoken)
     assert sum(int((step["weights"] > 0).sum()) for step in steps) == answers
 
 
