@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from serve.nano.drawing import sizes, values
-from serve.nano.drawing.corpus import words
 from serve.nano.drawing.faces import pen
 from serve.nano.drawing.sheet import Sheet
 
@@ -19,9 +17,17 @@ if TYPE_CHECKING:
     from serve.nano.drawing.vocabulary import Vocabulary
     from serve.nano.sample import Turn
 
-    Field = tuple[str, str]  # label, value
+    Pair = tuple[str, str]  # a label as it is printed, and its value
 
 _KINDS = ("name", "date", "phone", "email", "address")
+
+
+class Field(NamedTuple):
+    """`kind` says what the value is, whatever the label; empty for plain words."""
+
+    label: str
+    value: str
+    kind: str
 
 
 def form(vocabulary: Vocabulary, asker: Asker) -> tuple[Sheet, list[Turn]]:
@@ -36,11 +42,29 @@ def filled(vocabulary: Vocabulary, count: int) -> list[Field]:
     name = vocabulary.known("labels")[0]
     if name not in labels and vocabulary.rng.random() < 0.5:
         labels[0] = name
-    return [(label, value_of(label, vocabulary)) for label in labels]
+    fields = [_fitting(label, vocabulary) for label in labels]
+    if vocabulary.split == "train" and vocabulary.rng.random() < 0.6:  # a date is one by its looks, and not by its label alone
+        place = vocabulary.rng.randrange(len(fields))
+        fields[place] = _of_kind(vocabulary.rng.choice(_KINDS), fields[place].label, vocabulary)
+    return fields
 
 
-def value_of(label: str, vocabulary: Vocabulary) -> str:
+def _fitting(label: str, vocabulary: Vocabulary) -> Field:
     """Something that fits the label."""
+    for kind in (*_KINDS, "code", "number"):
+        if label in vocabulary.known(f"labels_{kind}"):
+            return _of_kind(kind, label, vocabulary)
+    others = (
+        vocabulary.word,
+        vocabulary.word,
+        lambda: vocabulary.phrase(18),
+        vocabulary.shop,
+        lambda: vocabulary.pick("cities"),
+    )
+    return Field(label, vocabulary.rng.choice(others)(), "")
+
+
+def _of_kind(kind: str, label: str, vocabulary: Vocabulary) -> Field:
     rng, chinese = vocabulary.rng, vocabulary.chinese
     makers: dict[str, Callable[[], str]] = {
         "name": vocabulary.person,
@@ -51,29 +75,14 @@ def value_of(label: str, vocabulary: Vocabulary) -> str:
         "code": lambda: values.order(rng),
         "number": lambda: str(rng.randint(1, 999)),
     }
-    for kind, make in makers.items():
-        if label in vocabulary.known(f"labels_{kind}"):
-            return make()
-    others = (
-        vocabulary.word,
-        vocabulary.word,
-        lambda: vocabulary.phrase(18),
-        vocabulary.shop,
-        lambda: vocabulary.pick("cities"),
-    )
-    return rng.choice(others)()
-
-
-@cache
-def _labels(kind: str) -> frozenset[str]:
-    return frozenset(words("english", f"labels_{kind}") + words("chinese", f"labels_{kind}"))
+    return Field(label, makers[kind](), kind)
 
 
 def _sheet(title: str, fields: list[Field], vocabulary: Vocabulary, asker: Asker) -> tuple[Sheet, list[Turn]]:
     rng = vocabulary.rng
     colon = rng.choice((":", ":", "")) if not vocabulary.chinese else rng.choice((":", "：", ""))
     style = rng.choice(("inline", "inline", "columns", "columns", "stacked", "boxed"))
-    shown = [(label + colon, value) for label, value in fields]
+    shown = [(field.label + colon, field.value) for field in fields]
     stacked = style in {"stacked", "boxed"}
     rows = [title] * bool(title) + [
         text for label, value in shown for text in ([label, value] if stacked else [f"{label} {value}"])
@@ -87,7 +96,7 @@ def _sheet(title: str, fields: list[Field], vocabulary: Vocabulary, asker: Asker
     return sheet, asked(fields, rows, asker, rng)
 
 
-def _inline(title: str, shown: Sequence[Field], vocabulary: Vocabulary, size: int, style: str) -> Sheet:
+def _inline(title: str, shown: Sequence[Pair], vocabulary: Vocabulary, size: int, style: str) -> Sheet:
     """Label and value side by side, values in a column of their own or not, often on a rule."""
     rng, sheet = vocabulary.rng, Sheet()
     body = pen(vocabulary.split, size, rng, chinese=vocabulary.chinese)
@@ -98,7 +107,7 @@ def _inline(title: str, shown: Sequence[Field], vocabulary: Vocabulary, size: in
         sheet.write(0, y, title, body.sized(rng.choice((1.0, 1.2, 1.5))))
         y += leading * 1.3
     ruled, plated = rng.random() < 0.4, rng.random() < 0.25
-    flush = style == "columns" and not plated and rng.random() < 0.4  # labels end where their values begin
+    flush = style == "columns" and not plated and rng.random() < 0.5  # labels end where their values begin
     edge = max(body.width(label) for label, _ in shown)
     for label, value in shown:
         if plated:
@@ -113,7 +122,7 @@ def _inline(title: str, shown: Sequence[Field], vocabulary: Vocabulary, size: in
     return sheet
 
 
-def _stacked(title: str, shown: Sequence[Field], vocabulary: Vocabulary, size: int, *, boxed: bool) -> Sheet:
+def _stacked(title: str, shown: Sequence[Pair], vocabulary: Vocabulary, size: int, *, boxed: bool) -> Sheet:
     """Each value below its label, in a box or not."""
     rng, sheet = vocabulary.rng, Sheet()
     body = pen(vocabulary.split, size, rng, chinese=vocabulary.chinese)
@@ -136,22 +145,23 @@ def asked(fields: Sequence[Field], rows: Sequence[str], asker: Asker, rng: Rando
     turns = [
         *(asker.turn("transcribe", "\n".join(rows)) for _ in range(2)),
         asker.turn("rows", str(len(fields)), ask="fields"),
-        asker.turn("json", json.dumps(dict(fields), ensure_ascii=False)),
+        asker.turn("json", json.dumps({field.label: field.value for field in fields}, ensure_ascii=False)),
         asker.turn("caption", asker.say(f"A form with {len(fields)} fields.", f"一张表单，共{len(fields)}项。")),
     ]
-    turns += [asker.turn("field", value, label=_typed(label, rng)) for label, value in rng.sample(fields, min(3, len(fields)))]
+    turns += [
+        asker.turn("field", field.value, label=_typed(field.label, rng)) for field in rng.sample(fields, min(5, len(fields)))
+    ]
     for kind in _KINDS:
-        found = [value for label, value in fields if label in _labels(kind)]
+        found = [field.value for field in fields if field.kind == kind]
         if len(found) == 1:
-            turns.append(asker.turn(kind, found[0]))
-    if not any(label in _labels("date") for label, _ in fields):
+            turns += [asker.turn(kind, found[0]) for _ in range(2)]
+    if not any(field.kind == "date" for field in fields):
         turns.append(asker.turn("absent", asker.say("There is no date.", "图中没有日期。"), ask="absent_date"))
     wanted = rng.sample(fields, min(2, len(fields)))
-    keys = ("、" if asker.chinese else ", ").join(label for label, _ in wanted)
-    template = "{" + ", ".join(f'"{label}": ""' for label, _ in wanted) + "}"
-    turns.append(
-        asker.turn("json", json.dumps(dict(wanted), ensure_ascii=False), ask="json_keys", keys=keys, template=template)
-    )
+    keys = ("、" if asker.chinese else ", ").join(field.label for field in wanted)
+    template = "{" + ", ".join(f'"{field.label}": ""' for field in wanted) + "}"
+    answer = json.dumps({field.label: field.value for field in wanted}, ensure_ascii=False)
+    turns.append(asker.turn("json", answer, ask="json_keys", keys=keys, template=template))
     return turns
 
 

@@ -19,16 +19,16 @@ if TYPE_CHECKING:
 
 LAYOUTS: dict[Split, dict[Layout, float]] = {
     "train": {
-        lines.lines: 17,
+        lines.lines: 15,
         lines.paragraph: 5,
         receipt.receipt: 20,
         receipt.price_line: 4,
         table.table: 10,
-        form.form: 9,
+        form.form: 11,
         form.address_label: 3,
         chart.chart: 10,
         sign.sign: 7,
-        scene.scene: 7,
+        scene.scene: 8,
         notes.sequence: 4,
         notes.word_problem: 4,
         talk.small_talk: 3,

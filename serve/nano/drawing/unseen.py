@@ -132,14 +132,14 @@ def entry_form(vocabulary: Vocabulary, asker: Asker) -> tuple[Sheet, list[Turn]]
     """Labels on grey at the right of their column, values beside them."""
     rng, sheet = vocabulary.rng, Sheet()
     fields = form.filled(vocabulary, rng.randint(2, 6))
-    rows = [f"{label} {value}" for label, value in fields]
+    rows = [f"{field.label} {field.value}" for field in fields]
     body = pen(vocabulary.split, sizes.fitting(rows, rng, gap=4, leading=2), rng, chinese=vocabulary.chinese)
-    edge = max(body.width(label) for label, _ in fields) + 0.8 * body.size
+    edge = max(body.width(field.label) for field in fields) + 0.8 * body.size
     sheet.draw("rectangle", ((0, 0), (edge, 1.8 * body.size * len(fields))), 210)
-    for index, (label, value) in enumerate(fields):
+    for index, field in enumerate(fields):
         y = (index * 1.8 + 0.3) * body.size
-        sheet.write(edge - 0.4 * body.size, y, label, body, side="right")
-        sheet.write(edge + 0.5 * body.size, y, value, body)
+        sheet.write(edge - 0.4 * body.size, y, field.label, body, side="right")
+        sheet.write(edge + 0.5 * body.size, y, field.value, body)
     return sheet, form.asked(fields, rows, asker, rng)
 
 
