@@ -1,4 +1,4 @@
-"""What is asked and answered about pictures, as the tokens of one conversation each."""
+"""What is asked and answered about pictures, as conversations of one exchange or several."""
 
 from __future__ import annotations
 
@@ -84,7 +84,10 @@ Dialogue = tuple[Exchange, ...]  # one conversation; what comes before an answer
 
 
 def dialogues(samples: Sequence[Sample], style: PoolName, asks: int, rng: Random, *, most: int = 1) -> list[Dialogue]:
-    """Up to `asks` asks about the same pictures, in conversations of up to `most` exchanges."""
+    """Up to `asks` asks about the same pictures, in conversations of up to `most` exchanges.
+
+    Where answers have thoughts, `most` has to be 1: a server takes the thoughts out of what was said before.
+    """
     places = [Asked(place, turn) for place, sample in enumerate(samples) for turn in sample.turns]
     # Weighted and without replacement: https://doi.org/10.1016/j.ipl.2005.11.003
     chosen = sorted(places, key=lambda each: rng.random() ** (1 / _weight(each.turn, style)), reverse=True)[:asks]

@@ -62,7 +62,10 @@ class Learner(nn.Module):  # type: ignore[misc]  # torch is untyped here
 
 
 def _every_other(step: Mapping[str, Tensor]) -> Tensor:
-    """The tokens, (T, 1, 1), of every other conversation. Duet keeps KV in FP8 where it can: both are learnt to be read."""
+    """Which of the T tokens, (T, 1, 1), are of the second conversation, the fourth and so on.
+
+    Duet keeps KV in FP8 where it can, and elsewhere in BF16: the model learns to read both.
+    """
     tokens = torch.arange(len(step["ids"]), device=step["ids"].device)
     conversation = torch.bucketize(tokens, step["spoken_ends"], right=True)
     return (conversation % 2 == 0)[:, None, None]

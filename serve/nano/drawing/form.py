@@ -38,6 +38,7 @@ def form(vocabulary: Vocabulary, asker: Asker) -> tuple[Sheet, list[Turn]]:
 
 
 def filled(vocabulary: Vocabulary, count: int) -> list[Field]:
+    """Up to `count` fields with labels of their own. In training one often holds something else than its label says."""
     labels = vocabulary.labels("labels", count)
     name = vocabulary.known("labels")[0]
     if name not in labels and vocabulary.rng.random() < 0.5:
@@ -102,13 +103,13 @@ def _inline(title: str, shown: Sequence[Pair], vocabulary: Vocabulary, size: int
     body = pen(vocabulary.split, size, rng, chinese=vocabulary.chinese)
     hand = body if rng.random() < 0.6 else pen(vocabulary.split, size, rng, chinese=vocabulary.chinese)
     leading, y = size * rng.uniform(1.4, 2.1), 0.0
-    column = max(body.width(label) for label, _ in shown) + size * rng.uniform(0.6, 2)
+    edge = max(body.width(label) for label, _ in shown)
+    column = edge + size * rng.uniform(0.6, 2)
     if title:
         sheet.write(0, y, title, body.sized(rng.choice((1.0, 1.2, 1.5))))
         y += leading * 1.3
     ruled, plated = rng.random() < 0.4, rng.random() < 0.25
     flush = style == "columns" and not plated and rng.random() < 0.5  # labels end where their values begin
-    edge = max(body.width(label) for label, _ in shown)
     for label, value in shown:
         if plated:
             sheet.draw("rectangle", ((-0.2 * size, y - 0.1 * size), (body.width(label) + 0.2 * size, y + 1.3 * size)), 205)
@@ -145,24 +146,35 @@ def asked(fields: Sequence[Field], rows: Sequence[str], asker: Asker, rng: Rando
     turns = [
         *(asker.turn("transcribe", "\n".join(rows)) for _ in range(2)),
         asker.turn("rows", str(len(fields)), ask="fields"),
-        asker.turn("json", json.dumps({field.label: field.value for field in fields}, ensure_ascii=False)),
+        asker.turn("json", _json(fields)),
         asker.turn("caption", asker.say(f"A form with {len(fields)} fields.", f"一张表单，共{len(fields)}项。")),
     ]
     turns += [
         asker.turn("field", field.value, label=_typed(field.label, rng)) for field in rng.sample(fields, min(5, len(fields)))
     ]
+    return [*turns, *_asked_by_kind(fields, asker), _asked_by_keys(rng.sample(fields, min(2, len(fields))), asker)]
+
+
+def _asked_by_kind(fields: Sequence[Field], asker: Asker) -> list[Turn]:
+    """For what there is one of, whatever its label; and for a date where there is none."""
+    turns: list[Turn] = []
     for kind in _KINDS:
         found = [field.value for field in fields if field.kind == kind]
         if len(found) == 1:
             turns += [asker.turn(kind, found[0]) for _ in range(2)]
     if not any(field.kind == "date" for field in fields):
         turns.append(asker.turn("absent", asker.say("There is no date.", "图中没有日期。"), ask="absent_date"))
-    wanted = rng.sample(fields, min(2, len(fields)))
+    return turns
+
+
+def _asked_by_keys(wanted: Sequence[Field], asker: Asker) -> Turn:
     keys = ("、" if asker.chinese else ", ").join(field.label for field in wanted)
     template = "{" + ", ".join(f'"{field.label}": ""' for field in wanted) + "}"
-    answer = json.dumps({field.label: field.value for field in wanted}, ensure_ascii=False)
-    turns.append(asker.turn("json", answer, ask="json_keys", keys=keys, template=template))
-    return turns
+    return asker.turn("json", _json(wanted), ask="json_keys", keys=keys, template=template)
+
+
+def _json(fields: Sequence[Field]) -> str:
+    return json.dumps({field.label: field.value for field in fields}, ensure_ascii=False)
 
 
 def _typed(label: str, rng: Random) -> str:

@@ -7,7 +7,9 @@ from itertools import islice
 from random import Random
 from typing import TYPE_CHECKING
 
+import pytest
 import torch
+from torch.nn.functional import cross_entropy
 from transformers import Qwen3VLForConditionalGeneration
 
 from serve.nano.dialogue import dialogues
@@ -15,12 +17,14 @@ from serve.nano.feed import Diet, Feed, Progress, Source
 from serve.nano.learning import Learner
 from serve.nano.model import fresh
 from serve.nano.optimizer import Optimizer, orthogonal
+from serve.nano.packed import as_fp8, say, see
 from serve.nano.packing import Budget, packs
 from serve.nano.reading import read
 from serve.nano.shape import MAX_PARAMETERS, shape
 from tests.serve.nano import one_line
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
     from pathlib import Path
 
     from serve.nano.fonts import Split
@@ -83,6 +87,32 @@ def test_orthogonal_evens_the_singular_values() -> None:
     values = torch.linalg.svdvals(orthogonal(torch.randn(3, 64, 32)))
     assert values.min() > 0.5
     assert values.max() < 1.3
+
+
+def test_every_other_conversation_is_learnt_from_what_an_fp8_cache_keeps(source: Source) -> None:
+    """The same conversation four times in a step: what is learnt from each, taken alone."""
+    (asked,) = dialogues([replace(one_line.draw(0, "train"), image=None, glyphs=())], "instruct", 2, Random(1), most=2)
+    packed = next(packs([read([], [asked] * 4, source.tokenizer)], Budget.of(512), source.alphabet))
+    step = {name: torch.from_numpy(array) for name, array in packed.items()}
+    learner = Learner(fresh(shape(len(source.tokenizer.vocabulary.pieces)), seed=2), len(source.alphabet))
+    with torch.no_grad():
+        alone = [learner({**step, "weights": weights}).answer.item() for weights in _by_conversation(step, len(asked))]
+        plain, in_fp8 = (_loss(learner, step, cached) for cached in (torch.clone, as_fp8))
+    assert abs(plain - in_fp8) > 1e-4
+    assert alone == pytest.approx([plain, in_fp8, plain, in_fp8], abs=1e-5)
+
+
+def _by_conversation(step: Mapping[str, torch.Tensor], answers: int) -> list[torch.Tensor]:
+    """The weights of each conversation's `answers` answers, and none of others."""
+    conversation = step["owners"] // answers
+    return [torch.where(conversation == each, step["weights"], 0.0) for each in range(4)]
+
+
+def _loss(learner: Learner, step: Mapping[str, torch.Tensor], cached: Callable[[torch.Tensor], torch.Tensor]) -> float:
+    hidden = say(learner.model, see(learner.model, step), step, cached=cached)
+    logits = learner.model.lm_head(hidden[step["before_answers"]])
+    each = cross_entropy(logits, step["targets"].long(), reduction="none")
+    return float((each * step["weights"]).sum() / step["weights"].sum())
 
 
 def test_a_step_without_pictures_is_learnt_from(source: Source) -> None:
