@@ -9,7 +9,7 @@ import torch
 from safetensors.torch import save_file
 
 from serve.checkpoint import files
-from serve.nano.shape import MIN_PIXELS, model_config
+from serve.nano.shape import SERVED_MIN_PIXELS, model_config
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,5 +36,5 @@ def write(folder: Path, kind: PoolName, model: Qwen3VLForConditionalGeneration, 
 def _enlarge_small_pictures(file: Path) -> None:
     """Both edges are areas in pixels, for all their names."""
     processor = json.loads(file.read_text(encoding="utf-8"))
-    processor["size"]["shortest_edge"] = MIN_PIXELS
+    processor["size"]["shortest_edge"] = SERVED_MIN_PIXELS
     file.write_text(json.dumps(processor, indent=4) + "\n", encoding="utf-8")

@@ -44,9 +44,9 @@ class Patches:
         return self.rows * self.columns // MERGE**2
 
 
-def cut(picture: Image.Image, glyphs: Sequence[Glyph]) -> Patches:
-    """Resize `picture` to whole visual tokens, cut it into patches, and find each glyph's patch."""
-    width, height = fitting(*picture.size)
+def cut(picture: Image.Image, glyphs: Sequence[Glyph], least: int = MIN_PIXELS) -> Patches:
+    """Resize `picture` to whole visual tokens and at least `least` pixels, cut it into patches, and find each glyph's patch."""
+    width, height = fitting(*picture.size, least)
     across, down = width / picture.width, height / picture.height
     if (width, height) != picture.size:
         picture = picture.resize((width, height), Image.Resampling.BICUBIC)
@@ -54,11 +54,11 @@ def cut(picture: Image.Image, glyphs: Sequence[Glyph]) -> Patches:
     return Patches(_blocks(picture, rows, columns), rows, columns, _places(glyphs, across, down, rows, columns))
 
 
-def fitting(width: int, height: int) -> tuple[int, int]:
-    """The nearest size in whole visual tokens, enlarged where there are fewer pixels than the processor's least."""
+def fitting(width: int, height: int, least: int = MIN_PIXELS) -> tuple[int, int]:
+    """The nearest size in whole visual tokens, enlarged where there are fewer pixels than `least`."""
     fit_width, fit_height = (max(VISUAL_TOKEN, round(side / VISUAL_TOKEN) * VISUAL_TOKEN) for side in (width, height))
-    if fit_width * fit_height < MIN_PIXELS:
-        larger = math.sqrt(MIN_PIXELS / (width * height))
+    if fit_width * fit_height < least:
+        larger = math.sqrt(least / (width * height))
         fit_width, fit_height = (math.ceil(side * larger / VISUAL_TOKEN) * VISUAL_TOKEN for side in (width, height))
     return fit_width, fit_height
 

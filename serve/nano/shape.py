@@ -22,6 +22,8 @@ MERGE = 2
 VISUAL_TOKEN = PATCH * MERGE  # pixels a side
 # Smaller pictures are enlarged: at Qwen's own least, 64 visual tokens, small print would put seven letters into one of them.
 MIN_PIXELS = 256 * VISUAL_TOKEN**2
+# Served, they are enlarged a little more: what was learnt at one size is read better at a larger one (https://arxiv.org/abs/1906.06423).
+SERVED_MIN_PIXELS = 400 * VISUAL_TOKEN**2
 
 _TEXT = Text(layers=6, hidden=256, intermediate=256, heads=4, kv_heads=2, head_dim=64, mrope_section=(12, 10, 10))
 # 16 x 16 learnt positions, stretched over every picture, instead of 48 x 48: those would be 330,000 parameters more.

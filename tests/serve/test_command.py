@@ -36,7 +36,7 @@ def value(of: Command, flag: str) -> str:
 def test_the_whole_line_on_a_cpu() -> None:
     asked = commands(CPU)["thinking"]
     sizes = {
-        "images_kwargs": {"size": {"shortest_edge": 262144, "longest_edge": 1310720}},
+        "images_kwargs": {"size": {"shortest_edge": 409600, "longest_edge": 1310720}},
         "videos_kwargs": {"size": {"shortest_edge": 4096, "longest_edge": 8388608}},
     }
     # fmt: off
@@ -44,7 +44,7 @@ def test_the_whole_line_on_a_cpu() -> None:
         "vllm", "serve", "embedded",
         "--served-model-name", "duet/embedded-thinking", "qwen3-vl-thinking", "auto", "qwen3-vl",
         "--host", "127.0.0.1", "--port", "8102",
-        "--kv-cache-dtype", "fp8", "--kv-cache-memory-bytes", "1073741824",
+        "--kv-cache-dtype", "fp8", "--kv-cache-memory-bytes", "1073676288",
         "--max-model-len", "8192", "--max-num-seqs", "32",
         "--enable-chunked-prefill", "--enable-prefix-caching", "--kv-cache-metrics",
         "--enforce-eager", "--distributed-executor-backend", "uni",

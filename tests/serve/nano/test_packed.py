@@ -15,10 +15,11 @@ from transformers import AutoProcessor
 
 from serve.nano.dialogue import Dialogue, dialogues
 from serve.nano.packed import as_fp8, say, see
-from serve.nano.packing import packs
+from serve.nano.packing import Budget, packs
 from serve.nano.patches import cut
 from serve.nano.reading import Reading, Spoken, read
 from serve.nano.sample import Sample, Turn
+from serve.nano.shape import SERVED_MIN_PIXELS
 from tests.serve.nano import one_line
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ def test_packed_states_are_those_of_transformers(model: Qwen3VLForConditionalGen
     asked = [_asked(group, folder, seed=7) for group in GROUPS]
     assert max(len(dialogue) for dialogue in chain(*asked)) == EXCHANGES[folder.name]
     readings = [_reading(group, talk, source) for group, talk in zip(GROUPS, asked, strict=True)]
-    step = {name: torch.from_numpy(array) for name, array in next(packs(readings, source.budget, source.alphabet)).items()}
+    step = {name: torch.from_numpy(array) for name, array in next(packs(readings, Budget.of(8_192), source.alphabet)).items()}
     with torch.no_grad():
         states = say(model, see(model, step), step)
     begin = 0
@@ -55,9 +56,8 @@ def test_packed_states_are_those_of_transformers(model: Qwen3VLForConditionalGen
             ids, expected = _by_transformers(model, processor, group, dialogue, source)
             end = begin + len(ids)
             assert step["ids"][begin:end].tolist() == ids
-            assert torch.allclose(
-                states[begin:end], expected, atol=2e-3
-            )  # the two resize alike but for one level in a thousand
+            # The two resize alike but for one level in a thousand.
+            assert torch.allclose(states[begin:end], expected, atol=4e-3)
             begin = end
 
 
@@ -66,7 +66,9 @@ def _asked(group: list[Sample], folder: Path, seed: int) -> list[Dialogue]:
 
 
 def _reading(group: list[Sample], talk: list[Dialogue], source: Source) -> Reading:
-    return read([cut(sample.image, sample.glyphs) for sample in group if sample.image], talk, source.tokenizer)
+    """As it is served: resized as the checkpoint's own processor does."""
+    pictures = [cut(sample.image, sample.glyphs, SERVED_MIN_PIXELS) for sample in group if sample.image]
+    return read(pictures, talk, source.tokenizer)
 
 
 def _by_transformers(
