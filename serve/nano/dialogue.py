@@ -61,6 +61,7 @@ class Exchange:
     answer: str
     thought: str | None
     kind: str
+    in_chinese: bool  # the ask
 
     def answer_ids(self, tokenizer: Tokenizer) -> list[int]:
         """What the model has to say, up to the token that ends its turn."""
@@ -77,7 +78,7 @@ class Exchange:
     def _plain_thought(self) -> str:
         """For asks that take no steps: a thought is expected all the same."""
         chinese, english = _NO_PICTURE if self.kind == "talk" else _AT_ONCE
-        return english if self.prompt[-1].text.isascii() else chinese
+        return chinese if self.in_chinese else english
 
 
 Dialogue = tuple[Exchange, ...]  # one conversation; what comes before an answer is in its exchange and all earlier ones
@@ -124,15 +125,26 @@ def _dialogue(samples: Sequence[Sample], group: Sequence[Asked], style: PoolName
     prompts = [opening, *([Piece(f"\n<|im_start|>user\n{ask}<|im_end|>\n")] for ask in asks[1:])]
     answering = Piece("<|im_start|>assistant\n" + ("<think>\n" if style == "thinking" else ""))
     return tuple(
-        Exchange(_merged([*said, answering]), turn.answer, turn.thought if style == "thinking" else None, turn.kind)
+        Exchange(
+            _merged([*said, answering]),
+            turn.answer,
+            turn.thought if style == "thinking" else None,
+            turn.kind,
+            in_chinese=not turn.ask.isascii(),
+        )
         for said, (_, turn) in zip(prompts, group, strict=True)
     )
 
 
 def _earlier(samples: Sequence[Sample], group: Sequence[Asked], pictures: list[int], rng: Random) -> Turn | None:
     """What was asked before all that is learnt, now and then: its answer is tokenized as a server does."""
-    place, turn = group[0]
-    others = [other for other in samples[place].turns if other is not turn]
+    place = group[0].place
+    turns = [asked.turn for asked in group]
+    others = [
+        other
+        for other in samples[place].turns
+        if other not in turns and not any(_tells(Asked(place, other), asked) for asked in group)
+    ]
     return rng.choice(others) if others and len(pictures) == 1 and rng.random() < 0.15 else None
 
 

@@ -36,7 +36,7 @@ class Stage:
         return begin + (end - begin) * min(1.0, part)
 
 
-BASE = Stage("base", Diet(0, thinking=0.5), share=0.60, high=1.0, low=0.3, flat=0.5, auxiliary=(1.0, 0.2))
+BASE = Stage("base", Diet(0, thinking=0.5), share=0.60, high=1.0, low=0.3, flat=0.35, auxiliary=(1.0, 0.2))
 INSTRUCT = Stage("instruct", Diet(1, thinking=0.0), share=0.20, high=0.3, low=0.0, flat=0.0, auxiliary=(0.2, 0.05))
 THINKING = Stage("thinking", Diet(2, thinking=1.0), share=0.20, high=0.3, low=0.0, flat=0.0, auxiliary=(0.2, 0.05))
 STAGES = (BASE, INSTRUCT, THINKING)

@@ -55,7 +55,7 @@ def contents(vocabulary: Vocabulary) -> tuple[str, Bars]:
     amounts = [amount + top // 8 if amount == max(amounts) else amount for amount in amounts]
     if vocabulary.split == "train" and rng.random() < 0.3:  # an average that is a whole number
         amounts[amounts.index(max(amounts))] += -sum(amounts) % len(amounts)
-    return (vocabulary.pick("titles") if rng.random() < 0.6 else ""), list(zip(names, amounts, strict=True))
+    return (vocabulary.title() if rng.random() < 0.6 else ""), list(zip(names, amounts, strict=True))
 
 
 def _look(vocabulary: Vocabulary) -> tuple[Pen, Triple, Triple]:
@@ -168,7 +168,8 @@ def asked(title: str, bars: Bars, asker: Asker, rng: Random, *, valued: bool) ->
     turns = [asker.turn("rows", str(len(bars)), ask="bars"), _caption(bars, high, asker, valued=valued)]
     turns += [asker.turn("title", title)] if title else []
     walks = ["\n".join(steps.extreme(bars, greatest=greatest)[0]) if valued else "" for greatest in (True, False)]
-    turns += [asker.turn("highest", high[0], walks[0]) for _ in range(2)] + [asker.turn("lowest", low[0], walks[1])]
+    turns += [asker.turn("highest", high[0], walks[0]) for _ in range(2)]
+    turns += [asker.turn("lowest", low[0], walks[1]) for _ in range(2)]
     turns.append(asker.turn("absent", asker.say("There is no total.", "图中没有合计。"), ask="absent_total"))
     if not valued:
         return turns

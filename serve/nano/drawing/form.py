@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     Pair = tuple[str, str]  # a label as it is printed, and its value
 
 _KINDS = ("name", "date", "phone", "email", "address")
+_UNDER_ANY_LABEL = ("name", "name", "name", "date", "date", "phone", "email", "address")
 
 
 class Field(NamedTuple):
@@ -46,7 +47,7 @@ def filled(vocabulary: Vocabulary, count: int) -> list[Field]:
     fields = [_fitting(label, vocabulary) for label in labels]
     if vocabulary.split == "train" and vocabulary.rng.random() < 0.6:  # a date is one by its looks, and not by its label alone
         place = vocabulary.rng.randrange(len(fields))
-        fields[place] = _of_kind(vocabulary.rng.choice(_KINDS), fields[place].label, vocabulary)
+        fields[place] = _of_kind(vocabulary.rng.choice(_UNDER_ANY_LABEL), fields[place].label, vocabulary)
     return fields
 
 
@@ -162,7 +163,8 @@ def _asked_by_kind(fields: Sequence[Field], asker: Asker) -> list[Turn]:
         found = [field.value for field in fields if field.kind == kind]
         if len(found) == 1:
             turns += [asker.turn(kind, found[0]) for _ in range(2)]
-    if not any(field.kind == "date" for field in fields):
+    # Plain words may have a date among them.
+    if not any(field.kind == "date" or (not field.kind and any(map(str.isdigit, field.value))) for field in fields):
         turns.append(asker.turn("absent", asker.say("There is no date.", "图中没有日期。"), ask="absent_date"))
     return turns
 

@@ -97,6 +97,12 @@ class Vocabulary:
             (f"{word} {rng.choice(ends)}".strip(), f"{word} {rng.choice(ends)}".strip(), str(rng.randint(1990, 2035)))
         )
 
+    def title(self) -> str:
+        """Of a chart. In training half of them are made up, so that a title is read and not known by heart."""
+        if self.split == "train" and self.rng.random() < 0.5:
+            return self.phrase(10 if self.chinese else 24)
+        return self.pick("titles")
+
     def word(self) -> str:
         if self.chinese:
             return self.pick("words") if self.rng.random() > _MADE_UP else self.characters(self.rng.randint(1, 5))
