@@ -162,7 +162,8 @@ class Proxy:
         while replica := pick(self._fleet.snapshot(decision.pool), tried, next(self._turn), journey.prefers):
             tried.add(replica.url)
             try:
-                return await self._attempt(journey, replica, view, body)
+                # Where one idle connection had been closed the others may have been too.
+                return await self._attempt(journey, replica, view, body, fresh=isinstance(failure, Stale))
             except Stale as error:
                 broken += 1
                 if broken > 1:
@@ -183,7 +184,7 @@ class Proxy:
         finally:
             del failure  # its traceback holds this frame, and so the body
 
-    async def _attempt(self, journey: Journey, replica: Replica, view: View, body: bytes | bytearray) -> None:
+    async def _attempt(self, journey: Journey, replica: Replica, view: View, body: bytes | bytearray, *, fresh: bool) -> None:
         journey.replica = replica.url
         buffers = _for_replica(body, view, replica)
         length = (b"content-length", str(sum(map(len, buffers))).encode())
@@ -191,7 +192,7 @@ class Proxy:
         relay = Relay(journey.outlet(), self._loop)
         pieces = [head("POST", replica.url, journey.target(), headers), *buffers]
         with self._fleet.lease(replica):
-            connection = await self._upstream.connection(replica.url)
+            connection = await self._upstream.connection(replica.url, fresh=fresh)
             connection.send(pieces, relay)
             try:
                 await relay.run(connection)

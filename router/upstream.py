@@ -39,8 +39,8 @@ class Upstream:
         for connection in self._everyone():
             connection.close()
 
-    async def connection(self, url: str) -> Connection:
-        """A connection to `url` that carries no exchange. Its user calls `send`, and `release` when it is done.
+    async def connection(self, url: str, *, fresh: bool = False) -> Connection:
+        """A connection to `url` that carries no exchange, on wish a new one. Its user calls `send`, and `release` when it is done.
 
         Raises:
             Crowded: `max_connections` of the replica are in use.
@@ -48,7 +48,7 @@ class Upstream:
         """
         if self._busy(url) >= self._limit:
             raise Crowded(f"The engine at {url} has {self._limit} connections in use (router.max_connections)")
-        return self._take(url) or await self._connect(url)
+        return (None if fresh else self._take(url)) or await self._connect(url)
 
     async def get(self, url: str, path: str, timeout_s: float) -> tuple[int, bytes]:
         """Status and body of a small page. Raises UpstreamFailed. The limit does not hold for it: a full replica is still well."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 import time
 
 import pytest
@@ -244,3 +245,25 @@ def test_an_engine_that_closes_idle_connections_costs_no_request(launch: Launche
             with ask(router, stream=False, extra="connection: close\r\n") as client:
                 assert client.recv(1000).startswith(b"HTTP/1.1 200")
             time.sleep(pause)
+
+
+def test_idle_connections_that_were_all_closed_cost_no_request(launch: Launcher) -> None:
+    """Two are kept from two answers given at once; the engine hangs up on both as soon as they are used again."""
+    seen, together = set[int](), threading.Barrier(2)
+
+    def script(connection: socket.socket) -> bool | None:
+        port = connection.getpeername()[1]
+        if port in seen:
+            return None
+        seen.add(port)
+        if len(seen) <= 2:
+            together.wait(10)
+        connection.sendall(WHOLE)
+        return True
+
+    with engine(script) as url:
+        router = launch.router([url], [url])
+        with ask(router, stream=False) as one, ask(router, stream=False) as other:
+            assert {read_answer(client)[0][:12] for client in (one, other)} == {b"HTTP/1.1 200"}
+        with ask(router, stream=False) as client:
+            assert read_answer(client)[0].startswith(b"HTTP/1.1 200")

@@ -50,8 +50,9 @@ def test_without_a_gpu_the_embedded_models_share_the_cores() -> None:
     assert plans["thinking"].served_names == ("duet/embedded-thinking", "qwen3-vl-thinking", "auto", "qwen3-vl")
     assert {each.threads for each in plans.values()} == {2}
     got = {(each.settings.kv_cache_dtype, each.settings.dtype, each.kv_cache_memory_bytes) for each in plans.values()}
-    assert got == {("fp8", None, GIB)}
-    assert tokens(plans["instruct"]) == GIB // (2 * 4 * 2 * 64)
+    block = 128 * 6 * 2 * 2 * 64  # bytes: tokens, layers, keys and values, heads, head size
+    assert got == {("fp8", None, 5_461 * block)}, "the whole blocks of 1 GiB"
+    assert tokens(plans["instruct"]) == 5_461 * 128
 
 
 def test_a_cpu_that_keeps_no_fp8_cache_is_served_all_the_same() -> None:

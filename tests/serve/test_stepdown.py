@@ -35,7 +35,7 @@ def test_the_kv_cache_shrinks_by_what_was_missing_until_the_engine_starts(duet: 
     assert (code, err) == (0, "")
     said = out[out.index("instruct ended") :].splitlines()
     assert said[0] == "instruct ended for lack of memory: CUDA out of memory. Tried to allocate 594.00 MiB."
-    assert re.fullmatch(r"  It starts again with a KV cache of 393,\d+ tokens in place of 1,048,576 \(1 of 3\)", said[1])
+    assert re.fullmatch(r"  It starts again with a KV cache of 262,\d+ tokens in place of 699,008 \(1 of 3\)", said[1])
     assert "thinking ended" not in out
 
 
@@ -49,7 +49,7 @@ def test_memory_that_is_gone_at_a_restart_is_done_without_too(duet: Duet) -> Non
     code, out, err = duet.end()
     assert (code, err) == (0, "")
     assert "instruct was killed by SIGKILL; it starts again in 1 s" in out
-    assert re.search(r"It starts again with a KV cache of 393,\d+ tokens in place of 1,048,576 \(1 of 3\)", out)
+    assert re.search(r"It starts again with a KV cache of 262,\d+ tokens in place of 699,008 \(1 of 3\)", out)
 
 
 def test_it_gives_up_after_so_many_times_as_the_configuration_says(duet: Duet) -> None:
