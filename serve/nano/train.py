@@ -166,7 +166,7 @@ def _wish() -> Wish:
     parser.add_argument("--patches", type=_at_least(int, MAX_PICTURE), default=65_536, help="of 16 x 16 pixels in one step")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument(
-        "--rate", type=_at_least(float, 0), default=1.0, help="of learning, in those of serve/nano/optimizer.py"
+        "--rate", type=_at_least(float, 0), default=0.7, help="of learning, in those of serve/nano/optimizer.py"
     )
     parser.add_argument("--held-out", type=_at_least(int, 1), default=192, help="test pictures that are looked at every minute")
     parser.add_argument("--no-compile", dest="compiled", action="store_false", help="run without torch.compile")

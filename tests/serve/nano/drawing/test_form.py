@@ -25,5 +25,14 @@ def test_in_training_a_date_is_asked_for_whatever_its_label(language: Language) 
     assert checked > 15
 
 
+def test_there_is_no_date_only_where_nothing_can_be_taken_for_one() -> None:
+    asker = Asker(Random(1), "english")
+    told = {
+        value: _answers(form.asked([form.Field("Shop", value, "")], [], asker, Random(1)), "absent")
+        for value in ("Pebble & Co", "11.03.2027")
+    }
+    assert told == {"Pebble & Co": {"There is no date."}, "11.03.2027": set()}
+
+
 def _answers(turns: list[Turn], kind: str) -> set[str]:
     return {turn.answer for turn in turns if turn.kind == kind}
