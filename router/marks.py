@@ -45,6 +45,8 @@ SENTENCE = re.compile(r"[^\n。！？!?；;.]*(?:[。！？!?；;]+|\.(?!\s|\Z)|
 TAG = re.compile(r"<([a-z]+)>")
 FIRST_OPTION = re.compile(r"(?:^|[\s(（?？:：。])[(（]?(?:(A)\s?[)）.．、:：]|(a)\s?[)）])")
 SECOND_OPTION = re.compile(r"(?:\s|[;；,，。)）])[(（]?(?:B\s?[)）.．、:：]|b\s?[)）])")
+# The repeated group with a possessive one inside is not possessive itself: that fails before Python 3.11.5,
+# https://github.com/python/cpython/issues/106052
 FORM = re.compile(
     r"(?:(?<=[.!?。！？\n:：)）,])|\A)[ \t\"'(]*(?:(?:and |then |finally,? |please )*(?:"
     r"(?:only |just )?(?:reply|respond|answer)(?: only| just)? (?:with|in|using|by|yes|only)\b|answers? (?:only|in)\b|"
@@ -52,7 +54,7 @@ FORM = re.compile(
     r"restrict (?:your )?answers?\b|your (?:final )?(?:answer|response|reply) (?:should|must|is to|has to|needs)\b|"
     r"(?:do )?not (?:include|add|give|provide|show(?:ing)?|write|use)\b[^.?!\n]{0,20}\b(?:explanations?|text|words|working|else|reasoning|units?)\b|(?:no|without) (?:any )?(?:additional|further|other|extra) (?:text|words|explanations?)|"
     r"(?:you are to |please )?answer (?:all )?(?:the |this |these )?(?:following )?(?:multiple[- ]choice )?questions?(?: below| carefully| with the context given)?(?=[.:\n])|you are to answer the following)"
-    r"[^.?!:\n]{0,160}+(?:\.\d+[^.?!:\n]{0,40}+){0,2}+(?:[.!:]+(?=\s|\Z|[\"')])|\n|\Z)"
+    r"[^.?!:\n]{0,160}+(?:\.\d+[^.?!:\n]{0,40}+){0,2}(?:[.!:]+(?=\s|\Z|[\"')])|\n|\Z)"
     r"|(?:最后|然后|并|且|首先|请)*(?:(?:只|仅|直接)?(?:用|以|按)[^。？?！!\n，,]{0,16}(?:格式|括号|括起来|【】|形式|单位)[^。？?！!\n，,]{0,16}(?:回答|给出|输出|写出|填写|作答|答案|括起来)?|(?:只|仅)(?:需|要)?(?:回答|输出|填写?|写|回复)[^。？?！!\n，,]{0,14}|先(?:给出|写出|提供)[^。？?！!\n，,]{0,8}(?:答案|推理)[^。？?！!\n，,]{0,4}[，,]?再[^。？?！!\n]{0,12}|(?:首先|先)?提供你的推理[^。？?！!\n]{0,60}|(?:答案|结果)(?:保留|精确|四舍五入|用|写成|写在|放在)[^。？?！!\n，,]{0,20})(?:[。！!；;，,\n]|\Z))",
     re.IGNORECASE,
 )

@@ -78,18 +78,19 @@ def stack(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Iterator
 
 
 @pytest.fixture(scope="session")
-def bf16_engine(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Iterator[str]:
-    """The Instruct engine once more, with its KV cache in the model's own dtype."""
+def bf16_engines(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Iterator[dict[str, str]]:
+    """Both engines once more, by pool, with their KV caches in the model's own dtype."""
     folder = tmp_path_factory.mktemp("bf16")
-    engine = f"http://127.0.0.1:{free_port()}"
+    engines = {pool: f"http://127.0.0.1:{free_port()}" for pool in ("instruct", "thinking")}
     file = folder / "duet.yaml"
-    pools = {"instruct": {"replicas": [engine], "engine": {"kv_cache_dtype": "auto"}}}
+    pools = {pool: {"replicas": [engine], "engine": {"kv_cache_dtype": "auto"}} for pool, engine in engines.items()}
     file.write_text(json.dumps({"pools": pools, "serve": {"cache_dir": str(cache_dir)}}))
     output = folder / "serve.log"
-    with running([*DUET, "serve", "--pool", "instruct", "--config", str(file)], output) as serve:
-        wait_for("the engine", lambda: serve.poll() is not None or answers(f"{engine}/health"), START_S)
+    with running([*DUET, "serve", "--config", str(file)], output) as serve:
+        for engine in engines.values():
+            wait_for("the engine", lambda at=engine: serve.poll() is not None or answers(f"{at}/health"), START_S)  # type: ignore[misc]
         assert serve.poll() is None, output.read_text()
-        yield engine
+        yield engines
 
 
 def stop_while_streaming(up: subprocess.Popen[bytes], url: str, output: Path) -> None:

@@ -31,7 +31,7 @@ mean something there. It knows nothing of the world and reads no photographs; fo
   the language model.
 - **Data**: drawn by `serve/nano/drawing` while it trained; no picture, text or person of the world outside is in it.
 - **Recipe**: `python -m serve.nano.train`; one base, then one end for Instruct and one for Thinking.
-- **Weights**: Apache-2.0, as the rest of Duet. The fonts below drew the training pictures and are not part of the weights.
+- **Weights**: Apache-2.0, as the rest of Duet. The fonts below drew the pictures and are not part of the weights.
 
 ## What it gets right
 
@@ -87,8 +87,14 @@ def main() -> int:
     parser.add_argument("folder", type=Path, help="a checkpoint folder")
     parser.add_argument("scores", type=Path, help="what `python -m serve.nano.evaluate --out` wrote")
     asked = parser.parse_args()
-    scores = json.loads(asked.scores.read_text(encoding="utf-8"))["scores"]
-    (asked.folder / "README.md").write_text(card(asked.folder, scores), encoding="utf-8")
+    try:
+        found = json.loads(asked.scores.read_text(encoding="utf-8"))
+        model, written = found["model"], card(asked.folder, found["scores"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        parser.error(f"{asked.folder}, {asked.scores}: not a checkpoint's folder and its scores: {error!r}")
+    if not model.endswith(asked.folder.name):
+        parser.error(f"{asked.scores}: these are the scores of {model}, not of {asked.folder}")
+    (asked.folder / "README.md").write_text(written, encoding="utf-8")
     return 0
 
 

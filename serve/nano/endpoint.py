@@ -1,46 +1,77 @@
-"""The same questions, put to an OpenAI endpoint."""
+"""Questions put to an OpenAI endpoint."""
 
 from __future__ import annotations
 
 import asyncio
 import base64
 import io
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import aiohttp
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from PIL.Image import Image
 
-    from serve.nano.cases import Case
+Conversation = list[dict[str, Any]]
 
 
-async def answers(endpoint: str, model: str, cases: Sequence[Case], at_once: int, longest: int) -> list[str]:
-    """Greedy answers of `model` at `endpoint`, in order; `at_once` questions are under way at a time.
-
-    Raises aiohttp.ClientError where a question is refused or fails.
-    """
-    free = asyncio.Semaphore(at_once)
-    timeout = aiohttp.ClientTimeout(total=None, sock_read=600)
-    async with aiohttp.ClientSession(f"{endpoint.rstrip('/')}/", timeout=timeout, raise_for_status=True) as session:
-
-        async def answer(case: Case) -> str:
-            async with free, session.post("chat/completions", json=_body(case, model, longest)) as response:
-                message = (await response.json())["choices"][0]["message"]
-                return (message["content"] or "").strip("\n")
-
-        return list(await asyncio.gather(*map(answer, cases)))
+class Refused(Exception):
+    """The endpoint cannot be reached, or answered with an error: its address and its own words."""
 
 
-def _body(case: Case, model: str, longest: int) -> dict[str, object]:
-    shown = [] if case.picture is None else [{"type": "image_url", "image_url": {"url": _url(case.picture)}}]
-    content = [*shown, {"type": "text", "text": case.ask}]
-    return {"model": model, "messages": [{"role": "user", "content": content}], "temperature": 0, "max_tokens": longest}
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What was said after the thought, and how many of the prompt's tokens came from the prefix cache."""
+
+    text: str
+    cached_tokens: int
 
 
-def _url(picture: Image) -> str:
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where to ask (the address up to /v1), and which model."""
+
+    url: str
+    model: str
+
+    async def answers(
+        self, conversations: Sequence[Conversation], at_once: int, longest: int, extra: Mapping[str, str] | None = None
+    ) -> list[Said]:
+        """Greedy answers of up to `longest` tokens, in order; `at_once` of them are under way at a time. Raises `Refused`."""
+        free = asyncio.Semaphore(at_once)
+        timeout = aiohttp.ClientTimeout(total=None, sock_read=600)
+        async with aiohttp.ClientSession(timeout=timeout) as session:
+
+            async def answer(messages: Conversation) -> Said:
+                body = {"model": self.model, "messages": messages, "temperature": 0, "max_tokens": longest, **(extra or {})}
+                async with free:
+                    return await self._said(session, body)
+
+            return list(await asyncio.gather(*map(answer, conversations)))
+
+    async def _said(self, session: aiohttp.ClientSession, body: dict[str, Any]) -> Said:
+        try:
+            async with session.post(f"{self.url.rstrip('/')}/chat/completions", json=body) as response:
+                if response.status != 200:
+                    raise Refused(f"{self.url}: {response.status} {await response.text()}")
+                document = await response.json()
+        except (aiohttp.ClientError, TimeoutError) as error:
+            raise Refused(f"{self.url}: {error}") from error
+        details = document["usage"].get("prompt_tokens_details") or {}
+        text = document["choices"][0]["message"]["content"] or ""
+        return Said(text.strip(), details.get("cached_tokens") or 0)
+
+
+def conversation(text: str, pictures: Sequence[str]) -> Conversation:
+    """Pictures (data URLs) and, behind them, what is asked."""
+    shown = [{"type": "image_url", "image_url": {"url": picture}} for picture in pictures]
+    return [{"role": "user", "content": [*shown, {"type": "text", "text": text}]}]
+
+
+def data_url(picture: Image) -> str:
     file = io.BytesIO()
-    picture.save(file, format="PNG")
+    picture.save(file, "PNG", compress_level=1)
     return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"

@@ -9,12 +9,16 @@ import argparse
 import asyncio
 import json
 import sys
+import zipfile
 from dataclasses import asdict
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from serve.nano.cases import drawn, kept
+from serve.nano.endpoint import Endpoint, Refused, conversation, data_url
+from serve.nano.fonts import FontMissing
+from serve.nano.options import at_least
 from serve.nano.score import Answered, by_kind
 
 if TYPE_CHECKING:
@@ -25,20 +29,26 @@ if TYPE_CHECKING:
 def main() -> int:
     """Print a table, and with `--out` write the scores and every answer as JSON; return the exit code."""
     asked = _asked()
-    cases = list(kept(asked.archive, asked.asks) if asked.archive else drawn(asked.pictures, asked.asks))
+    try:
+        cases = list(kept(asked.archive, asked.asks) if asked.archive else drawn(asked.pictures, asked.asks))
+    except FontMissing as missing:
+        print(missing, file=sys.stderr)  # noqa: T201 the command's answer
+        return 1
     if asked.model:
         from serve.nano.generate import Generator  # noqa: PLC0415 brings torch, which an endpoint needs not
 
         given = list(chain.from_iterable(Generator(asked.model).answers(cases, asked.batch, asked.longest)))
     else:
-        from serve.nano.endpoint import answers  # noqa: PLC0415
-
-        given = asyncio.run(answers(asked.endpoint, asked.name, cases, asked.batch, asked.longest))
+        try:
+            given = _told(Endpoint(asked.endpoint, asked.name), cases, asked.batch, asked.longest)
+        except Refused as refused:
+            print(refused, file=sys.stderr)  # noqa: T201 the command's answer
+            return 1
     answered = [Answered(case.kind, case.answer, said) for case, said in zip(cases, given, strict=True)]
     scores = by_kind(answered)
     print(table(scores))  # noqa: T201 the command's answer
     if asked.out:
-        _keep(asked.out, cases, given, scores)
+        _keep(asked.out, asked.name or str(asked.model), cases, given, scores)
     return 0
 
 
@@ -51,12 +61,17 @@ def table(scores: dict[str, Score]) -> str:
     return "\n".join(lines)
 
 
-def _keep(file: Path, cases: list[Case], given: list[str], scores: dict[str, Score]) -> None:
+def _told(endpoint: Endpoint, cases: list[Case], at_once: int, longest: int) -> list[str]:
+    conversations = [conversation(case.ask, [data_url(case.picture)] if case.picture else []) for case in cases]
+    return [said.text for said in asyncio.run(endpoint.answers(conversations, at_once, longest))]
+
+
+def _keep(file: Path, model: str, cases: list[Case], given: list[str], scores: dict[str, Score]) -> None:
     answers = [
         {"kind": case.kind, "ask": case.ask, "right": case.answer, "given": said}
         for case, said in zip(cases, given, strict=True)
     ]
-    whole = {"scores": {kind: asdict(score) for kind, score in scores.items()}, "answers": answers}
+    whole = {"model": model, "scores": {kind: asdict(score) for kind, score in scores.items()}, "answers": answers}
     file.write_text(json.dumps(whole, ensure_ascii=False, indent=1), encoding="utf-8")
 
 
@@ -67,17 +82,28 @@ def _asked() -> argparse.Namespace:
     what.add_argument("--endpoint", help="the address of an OpenAI endpoint, up to /v1")
     parser.add_argument("--name", default="", help="the model to ask the endpoint for")
     parser.add_argument("--archive", type=Path, help="a fixed test set; without it, test pictures are drawn")
-    parser.add_argument("--pictures", type=int, default=300, help="to draw")
-    parser.add_argument("--asks", type=int, default=4, help="about each picture, at most")
-    parser.add_argument("--batch", type=int, default=32, help="how many at once")
-    parser.add_argument("--longest", type=int, default=1024, help="tokens of an answer, thoughts included")
+    parser.add_argument("--pictures", type=at_least(int, 1), default=300, help="to draw")
+    parser.add_argument("--asks", type=at_least(int, 1), default=4, help="about each picture, at most")
+    parser.add_argument("--batch", type=at_least(int, 1), default=32, help="how many at once")
+    parser.add_argument("--longest", type=at_least(int, 1), default=1024, help="tokens of an answer, thoughts included")
     parser.add_argument("--out", type=Path, help="a file for scores and answers")
     found = parser.parse_args()
-    if found.archive and not found.archive.is_file():
-        parser.error(f"--archive {found.archive}: there is no such file")
-    if found.endpoint and not found.name:
-        parser.error("--endpoint needs --name, the model to ask for")
+    if trouble := _trouble(found):
+        parser.error(trouble)
     return found
+
+
+def _trouble(asked: argparse.Namespace) -> str:
+    """What is wrong with the options, or nothing."""
+    if asked.archive and not zipfile.is_zipfile(asked.archive):
+        return f"--archive {asked.archive}: there is no such zip file"
+    if asked.model and not (asked.model / "config.json").is_file():
+        return f"--model {asked.model}: no folder of a checkpoint"
+    if asked.endpoint and not asked.name:
+        return "--endpoint needs --name, the model to ask for"
+    if asked.out and not asked.out.parent.is_dir():
+        return f"--out {asked.out}: there is no folder {asked.out.parent}"
+    return ""
 
 
 if __name__ == "__main__":

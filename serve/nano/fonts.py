@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import argparse
 import csv
 import lzma
 import sys
@@ -52,10 +53,14 @@ def _font(row: dict[str, str]) -> Font:
 
 def read(font: Font) -> bytes:
     """The font file's bytes. Raises `FontMissing` with the package to install."""
-    if font.file == _BUILTIN:
-        return _builtin()
     if (packed := _packed(COPIES, font)).is_file():
         return lzma.decompress(packed.read_bytes())
+    return _installed(font)
+
+
+def _installed(font: Font) -> bytes:
+    if font.file == _BUILTIN:
+        return _builtin()
     if font.file.is_file():
         return font.file.read_bytes()
     raise FontMissing(f"{font.file} is not here: apt-get install {font.package}")
@@ -71,17 +76,25 @@ def _builtin() -> bytes:
 def copy(folder: Path) -> int:
     """Write all files, packed, into `folder`; return the bytes that they take."""
     folder.mkdir(parents=True, exist_ok=True)
-    return sum(_packed(folder, font).write_bytes(lzma.compress(read(font))) for font in fonts() if font.file != _BUILTIN)
+    return sum(_packed(folder, font).write_bytes(lzma.compress(_installed(font))) for font in fonts() if font.file != _BUILTIN)
 
 
 def _packed(folder: Path, font: Font) -> Path:
     return folder / f"{font.file.name}.xz"
 
 
-def main(arguments: list[str]) -> None:
-    folder = Path(arguments[0]) if arguments else COPIES
-    print(f"{copy(folder) / 1e6:.1f} MB of fonts in {folder}")  # noqa: T201 - the command's answer
+def main() -> int:
+    """Pack the fonts; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m serve.nano.fonts", description=__doc__)
+    parser.add_argument("folder", type=Path, nargs="?", default=COPIES, help=f"where to; {COPIES} unless told")
+    folder = parser.parse_args().folder
+    try:
+        size = copy(folder)
+    except FontMissing as missing:
+        parser.error(str(missing))
+    print(f"{size / 1e6:.1f} MB of fonts in {folder}")  # noqa: T201 - the command's answer
+    return 0
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    sys.exit(main())

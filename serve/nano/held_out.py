@@ -36,7 +36,7 @@ _ASKS = 6  # about each picture
 
 
 class HeldOut:
-    """Readings of `count` test pictures, each asked everything about, in one style."""
+    """Readings of `count` test pictures with some asks about each, in one style."""
 
     def __init__(self, source: Source, count: int, style: PoolName, workers: int) -> None:
         readings = [reading for reading in _drawn(_Reader(source, style), count, workers) if fits(reading, source.budget)]

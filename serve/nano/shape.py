@@ -1,6 +1,6 @@
 """The shape of the embedded models: all the parts of Qwen3-VL in at most six million parameters.
 
-The tower gets half of them. Recognition of a few hundred Chinese characters at 14 pixels is its work alone, and its mergers
+The tower gets half of them. Recognition of a few hundred Chinese characters at 17 pixels is its work alone, and its mergers
 are square in four times its width: at 160 channels two of them already cost 1.1 million, at 192 they would cost 1.6 million.
 One DeepStack level is kept. The language model looks up, copies and adds: six narrow layers of 256 channels. To find a product by
 its price takes one step to the price and one to the line's beginning; of four layers twice as wide none were left for that.

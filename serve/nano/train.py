@@ -8,13 +8,12 @@ A run that was cut off goes on with `--resume`, from what it saved in `--out` ev
 from __future__ import annotations
 
 import argparse
-import math
 import os
 import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -26,6 +25,7 @@ from serve.nano.journal import Journal
 from serve.nano.learning import Learner
 from serve.nano.model import fresh
 from serve.nano.optimizer import Optimizer
+from serve.nano.options import at_least
 from serve.nano.packing import MAX_PICTURE, Budget
 from serve.nano.shape import shape
 from serve.nano.stages import BASE, STAGES, THINKING, Stage
@@ -38,14 +38,14 @@ from serve.nano.watch import Watch
 from serve.values import POOLS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from serve.nano.feed import Draw
     from serve.values import PoolName
 
 _WORDED_SAMPLES = 1_500  # that the tokenizer is trained on
 _LOOK_EVERY = 60.0  # seconds
-_Number = TypeVar("_Number", int, float)
+JOURNAL = "journal.jsonl"
 _RESUME = "go on from what an earlier run saved in --out; with another --seed, else the same drawings come again"
 
 
@@ -80,13 +80,13 @@ class Training:
         self._optimizer = Optimizer([self._learner])
         forward = torch.compile(self._learner, dynamic=False) if wish.compiled else self._learner
         self._stepper = Stepper(forward, self._optimizer, self._device, captured=wish.captured)
-        self._journal = Journal(wish.out / "journal.jsonl")
+        self._journal = Journal(wish.out / JOURNAL)
         self._watch = Watch(self._learner, self._optimizer, self._journal, wish.out)
 
     def run(self) -> None:
         """All stages, or those that are left; a checkpoint folder after each."""
         latest = self._wish.out / LATEST
-        reached = load(latest) if self._wish.resume and latest.is_file() else None
+        reached = load(latest) if self._wish.resume else None
         for stage in STAGES[[stage.name for stage in STAGES].index(reached.stage) if reached else 0 :]:
             if reached:
                 self._learner.load_state_dict(reached.weights)
@@ -141,6 +141,10 @@ def main() -> int:
     """Return the exit code."""
     wish = _wish()
     wish.out.mkdir(parents=True, exist_ok=True)
+    if not wish.resume:  # of a run that ended before it saved anything
+        (wish.out / JOURNAL).unlink(missing_ok=True)
+    if not torch.cuda.is_available():
+        print("No GPU answers: on a CPU this time teaches next to nothing.", file=sys.stderr)  # noqa: T201 for who waits
     torch.set_float32_matmul_precision("high")
     characters = drawing.characters()
     Training(wish, drawing.draw, characters, Tokenizer(learn(characters, _worded(drawing.draw)))).run()
@@ -159,35 +163,34 @@ def _worded(draw: Draw) -> Iterator[str]:
 
 def _wish() -> Wish:
     parser = argparse.ArgumentParser(prog="python -m serve.nano.train", description=__doc__)
-    parser.add_argument("--minutes", type=_at_least(float, 0.01), default=24, help="of training, all stages together")
+    parser.add_argument("--minutes", type=at_least(float, 0.01), default=23, help="of training, all stages together")
     parser.add_argument("--out", type=Path, required=True, help="folder for the checkpoints and the journal")
     cores = min(47, max(1, (os.cpu_count() or 2) - 1))
-    parser.add_argument("--workers", type=_at_least(int, 0), default=cores, help="processes that draw")
-    parser.add_argument("--patches", type=_at_least(int, MAX_PICTURE), default=65_536, help="of 16 x 16 pixels in one step")
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--workers", type=at_least(int, 0), default=cores, help="processes that draw")
     parser.add_argument(
-        "--rate", type=_at_least(float, 0), default=0.7, help="of learning, in those of serve/nano/optimizer.py"
+        "--patches", type=at_least(int, MAX_PICTURE, step=4), default=65_536, help="of 16 x 16 pixels in one step"
     )
-    parser.add_argument("--held-out", type=_at_least(int, 1), default=192, help="test pictures that are looked at every minute")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--rate", type=at_least(float, 0), default=0.7, help="of learning, in those of serve/nano/optimizer.py")
+    parser.add_argument("--held-out", type=at_least(int, 1), default=192, help="test pictures that are looked at every minute")
     parser.add_argument("--no-compile", dest="compiled", action="store_false", help="run without torch.compile")
     parser.add_argument("--resume", action="store_true", help=_RESUME)
     parser.add_argument("--no-graph", dest="captured", action="store_false", help="launch every kernel of every step anew")
-    return Wish(**vars(parser.parse_args()))
+    wish = Wish(**vars(parser.parse_args()))
+    if trouble := _trouble(wish):
+        parser.error(trouble)
+    return wish
 
 
-def _at_least(kind: type[_Number], least: float) -> Callable[[str], _Number]:
-    """Read an option's value; argparse says which option it was."""
-
-    def read(text: str) -> _Number:
-        try:
-            value = kind(text)
-        except ValueError:
-            value = None
-        if value is None or not least <= value < math.inf:
-            raise argparse.ArgumentTypeError(f"{text!r}: a number is wanted, at least {least:g}")
-        return value
-
-    return read
+def _trouble(wish: Wish) -> str:
+    """Why this `--out` will not do, or nothing."""
+    if wish.out.exists() and not wish.out.is_dir():
+        return f"--out {wish.out}: that is no folder"
+    if wish.resume and not (wish.out / LATEST).is_file():
+        return f"--resume: nothing was saved in --out {wish.out}"
+    if not wish.resume and (wish.out / LATEST).exists():
+        return f"--out {wish.out}: holds an earlier run; --resume goes on with it"
+    return ""
 
 
 if __name__ == "__main__":

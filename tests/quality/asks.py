@@ -2,20 +2,17 @@
 
 from __future__ import annotations
 
-import base64
 import hashlib
-import io
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from serve.nano.drawing.archive import read
+from serve.nano.endpoint import data_url
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-
-    from PIL.Image import Image
 
 PICTURES = Path(__file__).parents[1] / "serve" / "nano" / "data" / "pictures.zip"
 
@@ -24,18 +21,23 @@ LISTS = frozenset({"items", "headers"})
 SCENES = frozenset({"caption", "colour", "count", "shape", "where"})
 ABSENT = frozenset({"absent"})
 JSON = frozenset({"json"})
+STEPS = frozenset({"average", "change", "cheapest", "compare", "dearest", "more", "next", "product", "sum", "words"})
 
 
 @dataclass(frozen=True, slots=True)
 class Ask:
-    """A question about a picture (a data URL; its place in the archive), and the right answer. `steps`: it takes several to find it."""
+    """A question about a picture (a data URL; its place in the archive), and the right answer."""
 
     picture: str = field(repr=False)
     number: int
     text: str
     right: str
     kind: str
-    steps: bool
+
+    @property
+    def steps(self) -> bool:
+        """It takes several to find the answer."""
+        return self.kind in STEPS
 
     @property
     def group(self) -> str:
@@ -57,7 +59,7 @@ def every_ask() -> list[Ask]:
     for number, sample in enumerate(read(PICTURES)):
         assert sample.image
         picture = data_url(sample.image)
-        asks += [Ask(picture, number, turn.ask, turn.answer, turn.kind, bool(turn.thought)) for turn in sample.turns]
+        asks += [Ask(picture, number, turn.ask, turn.answer, turn.kind) for turn in sample.turns]
     return asks
 
 
@@ -74,12 +76,6 @@ def chosen(asks: Sequence[Ask], count: int) -> list[Ask]:
 
 def several_steps(asks: Iterable[Ask]) -> list[Ask]:
     return [ask for ask in asks if ask.steps]
-
-
-def data_url(picture: Image) -> str:
-    file = io.BytesIO()
-    picture.save(file, "PNG", compress_level=1)
-    return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
 
 
 def _order(ask: Ask) -> str:

@@ -8,15 +8,16 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.quality import figures
-from tests.quality.answering import Endpoint
+from tests.quality.answering import Answering
 from tests.quality.asks import chosen, every_ask, several_steps
 from tests.quality.bars import BARS
+from tests.stack.conftest import cache_config
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from serve.nano.endpoint import Said
     from tests.conftest import Stack
-    from tests.quality.answering import Answer
     from tests.quality.asks import Ask
     from tests.quality.figures import Pairs
 
@@ -54,43 +55,49 @@ def few(asks: list[Ask]) -> list[Ask]:
 
 
 @pytest.fixture(scope="session")
-def instruct(stack: Stack) -> Endpoint:
-    return Endpoint(stack.url, "qwen3-vl-instruct")
+def instruct(stack: Stack) -> Answering:
+    return Answering(stack.url, "qwen3-vl-instruct")
 
 
 @pytest.fixture(scope="session")
-def by_instruct(instruct: Endpoint, asks: list[Ask]) -> Pairs:
+def by_instruct(instruct: Answering, asks: list[Ask]) -> Pairs:
     return figures.pairs(asks, instruct.answers(asks, AT_ONCE))
 
 
 @pytest.fixture(scope="session")
 def by_thinking(stack: Stack, asks: list[Ask]) -> Pairs:
     steps = several_steps(asks)
-    return figures.pairs(steps, Endpoint(stack.url, "qwen3-vl-thinking").answers(steps, AT_ONCE))
+    return figures.pairs(steps, Answering(stack.url, "qwen3-vl-thinking").answers(steps, AT_ONCE))
 
 
 @pytest.fixture(scope="session")
-def with_bf16(bf16_engine: str, asks: list[Ask]) -> Pairs:
-    return figures.pairs(asks, Endpoint(bf16_engine, "qwen3-vl-instruct").answers(asks, AT_ONCE))
+def with_bf16(stack: Stack, bf16_engines: dict[str, str], asks: list[Ask]) -> Pairs:
+    """What `by_instruct` and `by_thinking` ask, one after the other."""
+    assert {cache_config(engine)["cache_dtype"] for engine in stack.engines.values()} == {"fp8"}, "nothing to compare"
+    steps = several_steps(asks)
+    at_once = Answering(bf16_engines["instruct"], "qwen3-vl-instruct").answers(asks, AT_ONCE)
+    thought = Answering(bf16_engines["thinking"], "qwen3-vl-thinking").answers(steps, AT_ONCE)
+    return figures.pairs([*asks, *steps], [*at_once, *thought])
 
 
 @pytest.fixture(scope="session")
-def cold(instruct: Endpoint, few: list[Ask]) -> list[Answer]:
+def cold(instruct: Answering, few: list[Ask]) -> list[Said]:
     """One after the other, from an empty prefix cache. A salt for each: two questions about one picture share its prefix."""
     return _one_by_one(instruct, few)
 
 
 @pytest.fixture(scope="session")
-def cached(cold: list[Answer], instruct: Endpoint, few: list[Ask]) -> list[Answer]:
+def cached(cold: list[Said], instruct: Answering, few: list[Ask]) -> list[Said]:
     """The same requests again."""
     assert cold
     return _one_by_one(instruct, few)
 
 
-def _one_by_one(instruct: Endpoint, few: Sequence[Ask]) -> list[Answer]:
+def _one_by_one(instruct: Answering, few: Sequence[Ask]) -> list[Said]:
     return [answer for place, ask in enumerate(few) for answer in instruct.answers([ask], 1, salt=f"cold {place}")]
 
 
 @pytest.fixture(scope="session")
-def beside(instruct: Endpoint, few: list[Ask]) -> Pairs:
-    return figures.pairs(few, instruct.among_others(few, AT_ONCE))
+def beside(instruct: Answering, few: list[Ask]) -> dict[int, Pairs]:
+    """By how many other pictures are in the request."""
+    return {others: figures.pairs(few, instruct.among_others(few, AT_ONCE, others=others)) for others in (1, 3)}

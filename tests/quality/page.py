@@ -33,6 +33,8 @@ def markdown(found: Mapping[str, float], instruct: Pairs, thinking: Pairs, note:
 def _gates(found: Mapping[str, float]) -> str:
     rows = [
         (bar.what, str(bar), f"{bar.held:g}", f"{found[name]:.1f} {bar.unit}", "" if bar.met(found[name]) else "**missed**")
+        if name in found
+        else (bar.what, str(bar), f"{bar.held:g}", "not measured", "")
         for name, bar in BARS.items()
     ]
     return _table(("gate", "bar", "held to", "found", ""), rows)

@@ -10,7 +10,7 @@ from tests.quality import figures, page
 from tests.quality.conftest import AT_ONCE
 
 if TYPE_CHECKING:
-    from tests.quality.answering import Answer
+    from serve.nano.endpoint import Said
     from tests.quality.asks import Ask
     from tests.quality.conftest import Gates
     from tests.quality.figures import Pairs
@@ -41,24 +41,27 @@ def test_thinking_is_worth_its_time(by_instruct: Pairs, by_thinking: Pairs, gate
     gates.hold("lead", figures.exact(by_thinking) - figures.exact(at_once))
 
 
-def test_fp8_kv_costs_no_answers(by_instruct: Pairs, with_bf16: Pairs, gates: Gates) -> None:
-    gates.hold("fp8", figures.exact(with_bf16) - figures.exact(by_instruct))
+def test_fp8_kv_costs_no_answers(by_instruct: Pairs, by_thinking: Pairs, with_bf16: Pairs, gates: Gates) -> None:
+    gates.hold("fp8", figures.exact(with_bf16) - figures.exact([*by_instruct, *by_thinking]))
 
 
-def test_the_prefix_cache_changes_no_answer(cold: list[Answer], cached: list[Answer], gates: Gates) -> None:
+def test_the_prefix_cache_changes_no_answer(cold: list[Said], cached: list[Said], gates: Gates) -> None:
     again = [place for place, answer in enumerate(cached) if answer.cached_tokens]
     assert not any(answer.cached_tokens for answer in cold)
     assert len(again) > len(cold) / 2, "prompts of more than a block come from the cache"
     gates.hold("cached", figures.differing([cold[place] for place in again], [cached[place] for place in again]))
 
 
-def test_company_costs_no_answers(by_instruct: Pairs, cold: list[Answer], few: list[Ask], gates: Gates) -> None:
+def test_company_costs_no_answers(by_instruct: Pairs, cold: list[Said], few: list[Ask], gates: Gates) -> None:
     """Batches of other sizes round otherwise, so that a near tie between two tokens may fall the other way."""
     gates.hold("batch", figures.exact(zip(few, cold, strict=True)) - figures.exact(figures.of(by_instruct, few.__contains__)))
 
 
-def test_a_second_picture_is_told_from_the_first(by_instruct: Pairs, beside: Pairs, few: list[Ask], gates: Gates) -> None:
-    gates.hold("pictures", figures.exact(figures.of(by_instruct, few.__contains__)) - figures.exact(beside))
+@pytest.mark.parametrize(("bar", "others"), [("pictures", 1), ("many", 3)])
+def test_a_picture_is_told_from_others(
+    by_instruct: Pairs, beside: dict[int, Pairs], few: list[Ask], gates: Gates, *, bar: str, others: int
+) -> None:
+    gates.hold(bar, figures.exact(figures.of(by_instruct, few.__contains__)) - figures.exact(beside[others]))
 
 
 def test_the_page_is_written_where_asked(
@@ -68,15 +71,15 @@ def test_the_page_is_written_where_asked(
     by_thinking: Pairs,
     with_bf16: Pairs,
     *,
-    cold: list[Answer],
+    cold: list[Said],
     few: list[Ask],
 ) -> None:
     if not (file := pytestconfig.getoption("--quality-page")):
         pytest.skip("`make quality` writes it")
     alone = [answer for _, answer in figures.of(by_instruct, few.__contains__)]
-    other_kv = figures.differing([answer for _, answer in by_instruct], [answer for _, answer in with_bf16])
+    other_kv = figures.differing([answer for _, answer in (*by_instruct, *by_thinking)], [answer for _, answer in with_bf16])
     note = (
-        f"{len(by_instruct)} questions, {len(few)} of them also one after the other and beside a second picture. {other_kv:.1f} % of the "
-        f"answers are another text with BF16 KV, and {figures.differing(cold, alone):.1f} % another one alone than at {AT_ONCE} at once."
+        f"{len(by_instruct)} questions, {len(few)} of them also one after the other and beside other pictures. {other_kv:.1f} % of the "
+        f"answers of both models are another text with BF16 KV, and {figures.differing(cold, alone):.1f} % another one alone than at {AT_ONCE} at once."
     )
     page.write(file, page.markdown(gates.found, by_instruct, by_thinking, note))

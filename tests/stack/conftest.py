@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -66,3 +67,10 @@ def idle(stack: Stack) -> Callable[[], None]:
 
 def events(response: httpx.Response) -> list[str]:
     return [event for event in response.text.split("\n\n") if event]
+
+
+def cache_config(engine: str) -> dict[str, str]:
+    """The labels of `vllm:cache_config_info`."""
+    line = re.search(r"^vllm:cache_config_info\{(.*)\}", httpx.get(f"{engine}/metrics").text, re.MULTILINE)
+    assert line is not None
+    return dict(re.findall(r'(\w+)="([^"]*)"', line[1]))

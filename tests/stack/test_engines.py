@@ -5,10 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-import httpx
-
 from tests.router.conftest import metric
-from tests.stack.conftest import picture, turn
+from tests.stack.conftest import cache_config, picture, turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,18 +16,10 @@ if TYPE_CHECKING:
     from tests.conftest import Stack
 
 
-def cache_config(engine: str) -> dict[str, str]:
-    """The labels of `vllm:cache_config_info`."""
-    line = re.search(r"^vllm:cache_config_info\{(.*)\}", httpx.get(f"{engine}/metrics").text, re.MULTILINE)
-    assert line is not None
-    return dict(re.findall(r'(\w+)="([^"]*)"', line[1]))
-
-
-def test_fp8_holds_twice_the_tokens_of_bf16(stack: Stack, bf16_engine: str) -> None:
+def test_fp8_holds_twice_the_tokens_of_bf16(stack: Stack, bf16_engines: dict[str, str]) -> None:
     """Each cache is of whole blocks in one GiB: they are as large but for one block of the larger."""
-    half = cache_config(bf16_engine)
-    for engine in stack.engines.values():
-        fp8 = cache_config(engine)
+    for pool, engine in stack.engines.items():
+        fp8, half = cache_config(engine), cache_config(bf16_engines[pool])
         assert (fp8["cache_dtype"], half["cache_dtype"]) == ("fp8", "auto")
         assert _bytes_per_token(half) == 2 * _bytes_per_token(fp8)
         spared = int(fp8["kv_cache_memory_bytes"]) - int(half["kv_cache_memory_bytes"])

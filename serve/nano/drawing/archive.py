@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import argparse
 import io
 import json
 import sys
@@ -17,6 +18,7 @@ from typing import TYPE_CHECKING
 from PIL import Image
 
 from serve.nano.drawing import draw
+from serve.nano.fonts import FontMissing
 from serve.nano.sample import Sample, Turn
 
 if TYPE_CHECKING:
@@ -71,5 +73,16 @@ def _packed(picture: Image.Image) -> bytes:
     return file.getvalue()
 
 
+def main() -> int:
+    """Draw the set; return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m serve.nano.drawing.archive", description=__doc__)
+    parser.add_argument("file", type=Path, help="the zip file to write")
+    try:
+        write(parser.parse_args().file, chosen())
+    except (FontMissing, OSError) as error:
+        parser.error(str(error))
+    return 0
+
+
 if __name__ == "__main__":
-    write(Path(sys.argv[1]), chosen())
+    sys.exit(main())

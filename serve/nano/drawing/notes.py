@@ -20,7 +20,7 @@ def sequence(vocabulary: Vocabulary, asker: Asker) -> tuple[Sheet, list[Turn]]:
     numbers, after, thought = problems.sequence(rng)
     text = ordered(
         numbers,
-        rng.choice((", ", ", ", "  ", " ; ", " → ")) if rng.random() < 0.8 else ",  ",
+        rng.choice((", ", ", ", "  ", " ; ", " - ")) if rng.random() < 0.8 else ",  ",
         rng.choice(("?", "?", "__", "...")),
     )
     head = [vocabulary.pick("sequence_heads")] if rng.random() < 0.4 else []
@@ -31,7 +31,6 @@ def sequence(vocabulary: Vocabulary, asker: Asker) -> tuple[Sheet, list[Turn]]:
 
 
 def ordered(numbers: list[int], between: str, unknown: str) -> str:
-    between = between.replace("→", "-")  # few faces have arrows
     return between.join([*map(str, numbers), unknown])
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from serve.nano.drawing.sheet import Shape, Sheet, Text
 
 _UNIT = 32  # pixels of a visual token
-_LEAST = 256 * 256  # pixels; smaller pictures are enlarged when they are read
+_LEAST = 256 * 256  # pixels that most pictures have at least
 
 
 @dataclass(slots=True)
@@ -42,7 +42,7 @@ def paint(sheet: Sheet, rng: Random) -> Painting:
 
 
 def _place(sheet: Sheet, rng: Random) -> tuple[tuple[int, int], int, int]:
-    """The picture's size, and where on it the sheet begins: most pictures are whole visual tokens and hold enough of them."""
+    """The picture's size, and where on it the sheet begins: most pictures are whole visual tokens, and not too few of them."""
     kind = rng.random()
     least, most = (6, 12) if kind < 0.15 else (8, 48) if kind < 0.97 else (8, 300)
     own_wide, own_high = math.ceil(sheet.width - sheet.left), math.ceil(sheet.height - sheet.top)
@@ -54,7 +54,7 @@ def _place(sheet: Sheet, rng: Random) -> tuple[tuple[int, int], int, int]:
 
 
 def _enough(wide: int, high: int, rng: Random) -> tuple[int, int]:
-    """Widened or heightened to what is read as it is."""
+    """Widened or heightened to `_LEAST` pixels."""
     while wide * high < _LEAST:
         if wide < high or (wide < 320 and rng.random() < 0.5):
             wide += _UNIT

@@ -17,14 +17,16 @@ if TYPE_CHECKING:
 
 
 def bullets(vocabulary: Vocabulary, asker: Asker) -> tuple[Sheet, list[Turn]]:
-    """Lines with marks before them, some moved in."""
+    """Lines with marks before them, at least one of them moved in: training has marks, and moves nothing."""
     rng, sheet = vocabulary.rng, Sheet()
     mark = rng.choice(("- ", "* ", "> ", "+ "))
     most = 10 if vocabulary.chinese else 24
     texts = [mark + vocabulary.phrase(rng.randint(3, most)) for _ in range(rng.randint(2, 6))]
     body = pen(vocabulary.split, sizes.fitting(texts, rng, gap=2), rng, chinese=vocabulary.chinese)
+    moved = rng.randrange(1, len(texts))
     for index, text in enumerate(texts):
-        sheet.write(body.size * 1.5 * (index > 0 and rng.random() < 0.3), index * 1.45 * body.size, text, body)
+        inner = index == moved or (index > 0 and rng.random() < 0.3)
+        sheet.write(body.size * 1.5 * inner, index * 1.45 * body.size, text, body)
     return sheet, lines.asked(texts, asker)
 
 

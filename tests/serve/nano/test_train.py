@@ -49,7 +49,8 @@ def test_all_stages_run_and_a_run_that_was_cut_off_goes_on(
 
 
 @pytest.mark.parametrize(
-    ("option", "value"), [("--patches", "100"), ("--minutes", "nan"), ("--workers", "-1"), ("--rate", "fast")]
+    ("option", "value"),
+    [("--patches", "100"), ("--patches", "65537"), ("--minutes", "nan"), ("--workers", "-1"), ("--rate", "fast")],
 )
 def test_a_number_that_cannot_be_is_refused_by_name(
     option: str, value: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -59,3 +60,20 @@ def test_a_number_that_cannot_be_is_refused_by_name(
         train.main()
     assert f"argument {option}: '{value}': a number is wanted" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_a_folder_that_will_not_do_is_refused_by_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").touch()
+    (tmp_path / "earlier").mkdir()
+    (tmp_path / "earlier" / LATEST).touch()
+    for arguments, said in (
+        (["--out", str(tmp_path / "file")], "that is no folder"),
+        (["--out", str(tmp_path / "new"), "--resume"], "nothing was saved in --out"),
+        (["--out", str(tmp_path / "earlier")], "holds an earlier run; --resume goes on with it"),
+    ):
+        monkeypatch.setattr(sys, "argv", ["train", *arguments])
+        with pytest.raises(SystemExit):
+            train.main()
+        assert said in capsys.readouterr().err
