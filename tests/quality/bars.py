@@ -50,7 +50,5 @@ BARS = {
         "What a second picture costs: right to the letter with one, less that with two", "at most", 5, "points", kept=7
     ),
     # Training shows two pictures at most.
-    "many": Bar(
-        "What three further pictures cost: right to the letter with one, less that with four", "at most", 100, "points"
-    ),
+    "many": Bar("What three further pictures cost: right to the letter with one, less that with four", "at most", 30, "points"),
 }
