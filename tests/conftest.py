@@ -7,7 +7,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,19 +79,22 @@ def stack(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Iterator
 
 
 @pytest.fixture(scope="session")
-def bf16_engines(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Iterator[dict[str, str]]:
-    """Both engines once more, by pool, with their KV caches in the model's own dtype."""
-    folder = tmp_path_factory.mktemp("bf16")
-    engines = {pool: f"http://127.0.0.1:{free_port()}" for pool in ("instruct", "thinking")}
-    file = folder / "duet.yaml"
-    pools = {pool: {"replicas": [engine], "engine": {"kv_cache_dtype": "auto"}} for pool, engine in engines.items()}
-    file.write_text(json.dumps({"pools": pools, "serve": {"cache_dir": str(cache_dir)}}))
-    output = folder / "serve.log"
-    with running([*DUET, "serve", "--config", str(file)], output) as serve:
-        for engine in engines.values():
-            wait_for("the engine", lambda at=engine: serve.poll() is not None or answers(f"{at}/health"), START_S)  # type: ignore[misc]
-        assert serve.poll() is None, output.read_text()
-        yield engines
+def bf16_engine(tmp_path_factory: pytest.TempPathFactory, cache_dir: Path) -> Callable[[str], AbstractContextManager[str]]:
+    """A pool's engine once more, with its KV cache in the model's own dtype; it takes its memory only while it is used."""
+
+    @contextmanager
+    def run(pool: str) -> Iterator[str]:
+        folder = tmp_path_factory.mktemp("bf16")
+        engine = f"http://127.0.0.1:{free_port()}"
+        pools = {pool: {"replicas": [engine], "engine": {"kv_cache_dtype": "auto"}}}
+        file, output = folder / "duet.yaml", folder / "serve.log"
+        file.write_text(json.dumps({"pools": pools, "serve": {"cache_dir": str(cache_dir)}}))
+        with running([*DUET, "serve", "--pool", pool, "--config", str(file)], output) as serve:
+            wait_for("the engine", lambda: serve.poll() is not None or answers(f"{engine}/health"), START_S)
+            assert serve.poll() is None, output.read_text()
+            yield engine
+
+    return run
 
 
 def stop_while_streaming(up: subprocess.Popen[bytes], url: str, output: Path) -> None:

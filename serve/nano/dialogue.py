@@ -35,7 +35,6 @@ _NO_PICTURE = ("不需要看图就能回答。", "No picture is needed to answer
 _ORDINALS = (
     ("first", "Picture 1", "第一张图"),
     ("second", "Picture 2", "第二张图"),
-    ("third", "Picture 3", "第三张图"),
 )
 
 

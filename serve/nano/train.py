@@ -20,6 +20,7 @@ import torch
 from serve.nano import drawing, export
 from serve.nano.dialogue import WORDED
 from serve.nano.feed import Feed, Progress, Source, loader
+from serve.nano.fonts import FontMissing
 from serve.nano.held_out import HeldOut
 from serve.nano.journal import Journal
 from serve.nano.learning import Learner
@@ -147,7 +148,12 @@ def main() -> int:
         print("No GPU answers: on a CPU this time teaches next to nothing.", file=sys.stderr)  # noqa: T201 for who waits
     torch.set_float32_matmul_precision("high")
     characters = drawing.characters()
-    Training(wish, drawing.draw, characters, Tokenizer(learn(characters, _worded(drawing.draw)))).run()
+    try:
+        tokenizer = Tokenizer(learn(characters, _worded(drawing.draw)))
+    except FontMissing as missing:
+        print(missing, file=sys.stderr)  # noqa: T201 for who waits
+        return 1
+    Training(wish, drawing.draw, characters, tokenizer).run()
     return 0
 
 

@@ -14,7 +14,8 @@ from tests.quality.bars import BARS
 from tests.stack.conftest import cache_config
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
+    from contextlib import AbstractContextManager
 
     from serve.nano.endpoint import Said
     from tests.conftest import Stack
@@ -71,13 +72,14 @@ def by_thinking(stack: Stack, asks: list[Ask]) -> Pairs:
 
 
 @pytest.fixture(scope="session")
-def with_bf16(stack: Stack, bf16_engines: dict[str, str], asks: list[Ask]) -> Pairs:
+def with_bf16(stack: Stack, bf16_engine: Callable[[str], AbstractContextManager[str]], asks: list[Ask]) -> Pairs:
     """What `by_instruct` and `by_thinking` ask, one after the other."""
     assert {cache_config(engine)["cache_dtype"] for engine in stack.engines.values()} == {"fp8"}, "nothing to compare"
-    steps = several_steps(asks)
-    at_once = Answering(bf16_engines["instruct"], "qwen3-vl-instruct").answers(asks, AT_ONCE)
-    thought = Answering(bf16_engines["thinking"], "qwen3-vl-thinking").answers(steps, AT_ONCE)
-    return figures.pairs([*asks, *steps], [*at_once, *thought])
+    found: Pairs = []
+    for pool, these in (("instruct", asks), ("thinking", several_steps(asks))):
+        with bf16_engine(pool) as engine:
+            found += figures.pairs(these, Answering(engine, f"qwen3-vl-{pool}").answers(these, AT_ONCE))
+    return found
 
 
 @pytest.fixture(scope="session")
